@@ -1,0 +1,176 @@
+"""The device command, `leukolite`: parse and call. Nothing heavy is imported before it is needed."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from edge_runtime import __version__
+from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, run
+
+if TYPE_CHECKING:
+    from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.inputs import Input
+
+PROG = "leukolite"
+FORMATS = ("table", "json", "jsonl", "csv")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    return run(build_parser(), argv)
+
+
+def build_parser() -> Parser:
+    """All sub-commands and their options."""
+    parser = Parser(prog=PROG, description="Classify white blood cells. Research use only; not a medical device.")
+    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    classify = commands.add_parser("classify", help="name the cell in each image")
+    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, globs; - for paths on stdin")
+    classify.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    classify.add_argument("--format", choices=FORMATS, default="table")
+    classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
+    classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
+    classify.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
+    classify.add_argument("--num-threads", type=positive, default=1)
+    classify.set_defaults(call=_classify)
+
+    evaluate = commands.add_parser("evaluate", help="measure a bundle on labelled images")
+    evaluate.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    evaluate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
+    evaluate.add_argument("--split", default="TEST")
+    evaluate.add_argument("--report", required=True, metavar="FILE.json", help="write the EvalReport there")
+    evaluate.add_argument("--predictions", metavar="FILE.csv", help="write each image's prediction there")
+    evaluate.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+    evaluate.add_argument("--num-threads", type=positive, default=1)
+    evaluate.set_defaults(call=_evaluate)
+
+    gate = commands.add_parser("gate", help="fail when a model is worse than its reference")
+    gate.add_argument("--candidate", required=True, metavar="REPORT", help="EvalReport of the model to judge")
+    gate.add_argument("--reference", required=True, metavar="REPORT", help="EvalReport of the model to compare with")
+    gate.add_argument("--policy", metavar="FILE.toml", help="limits (default: those of the user's criteria)")
+    gate.add_argument("--json", metavar="FILE", help="write the verdict there")
+    gate.set_defaults(call=_gate)
+
+    info = commands.add_parser("info", help="print the card inside a bundle as JSON")
+    info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
+    info.set_defaults(call=_info)
+    return parser
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _classify(args: argparse.Namespace) -> int:
+    """Classify every input; bad ones are named on stderr and the others still done."""
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.files import write_atomic
+    from edge_runtime.formats import FORMATTERS
+    from edge_runtime.inputs import expand
+
+    found = list(expand(args.inputs, stdin=sys.stdin))
+    if all(item.error for item in found):
+        for item in found:
+            complain(PROG, item.error or "")
+        if not found:
+            complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
+        return UNUSABLE
+    classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads)
+    failures: list[str] = []
+    results = FORMATTERS[args.format](_each(classifier, found, failures), classifier.card.labels, args.top_k)
+    if args.output:
+        write_atomic(args.output, (chunk.encode("utf-8", "backslashreplace") for chunk in results))
+    else:
+        for chunk in results:
+            sys.stdout.write(chunk)
+    return FAILED if failures else DONE
+
+
+def _each(classifier: "Classifier", found: Iterable["Input"], failures: list[str]) -> Iterator["Prediction"]:
+    """Predictions in the order of the inputs; what failed is said at once and noted in `failures`."""
+    from edge_runtime.classifier import failed
+    from edge_runtime.errors import show
+    from edge_runtime.progress import progress
+
+    items = list(found)
+    with progress("classify", total=len(items)) as advance:
+        for item in items:
+            prediction = failed(item.path, item.error) if item.error else classifier.classify(item.path)
+            if prediction.error:
+                complain(PROG, prediction.error if item.error else f"{show(item.path)}: {prediction.error}")
+                failures.append(item.path)
+            yield prediction
+            advance()
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    """Write an EvalReport and print its figures."""
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.dataset import open_dataset
+    from edge_runtime.evaluation import evaluate, write_predictions
+    from edge_runtime.groups import read_groups
+
+    classifier = Classifier(args.model, num_threads=args.num_threads)
+    groups = read_groups(args.groups) if args.groups else None
+    dataset = open_dataset(args.data, split=args.split)
+    for name in dataset.ignored:
+        note(PROG, f"{name}: ignored, its name does not end as an image's does")
+    report, complaints = evaluate(classifier, dataset, groups=groups)
+    for complaint in complaints:
+        complain(PROG, complaint)
+    report.save(args.report)
+    if args.predictions:
+        write_predictions(args.predictions, report)
+    for label, rates in report.per_class.items():
+        print(f"{label}: n {rates.n}, TPR {_rate(rates.tpr)}, TNR {_rate(rates.tnr)}")
+    print(f"accuracy {_rate(report.accuracy)} on {report.n} images, {report.n_errors} of them unreadable")
+    return FAILED if complaints else DONE
+
+
+def _rate(value: float | None) -> str:
+    """A rate with four digits, or what stands for none."""
+    return "none (no samples)" if value is None else f"{value:.4f}"
+
+
+def _gate(args: argparse.Namespace) -> int:
+    """Print and write the verdict; the exit status says it to a CI job."""
+    from edge_runtime.files import write_json
+    from edge_runtime.gate import PASS, judge, load_policy, table
+    from edge_runtime.report import load_report
+
+    policy = load_policy(args.policy)
+    verdict = judge(load_report(args.candidate), load_report(args.reference), policy=policy)
+    if args.json:
+        write_json(args.json, verdict.to_json())
+    sys.stdout.writelines(table(verdict))
+    return DONE if verdict.verdict == PASS else FAILED
+
+
+def _info(args: argparse.Namespace) -> int:
+    """Print the card."""
+    import json
+
+    from edge_runtime.card import load_card
+    from edge_runtime.classifier import SHIPPED_MODEL
+
+    print(json.dumps(load_card(args.model or SHIPPED_MODEL).to_json(), indent=1, ensure_ascii=False))
+    return DONE
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,145 @@
+"""The card inside a bundle: what the model is, what it expects and how good it was.
+
+A bundle is one .tflite with a zip archive after its last byte, as TFLite Metadata defines it: interpreters
+do not look there, and `unzip -p model.tflite leukolite.json` prints the card.
+"""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.image import read_bytes
+
+CARD_NAME = "leukolite.json"
+LABELS_NAME = "labels.txt"
+SCHEMA_VERSION = 1
+VARIANTS = ("float32", "float16", "dynamic", "int8_ptq", "int8_qat")
+INTENDED_USE = "research use only; not a medical device"
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: the same model gives the same bytes
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What `edge_runtime.image.decode` must do to a picture before this model sees it."""
+
+    height: int
+    width: int
+    color_order: str
+    resize: str
+    decode: str
+    background: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that a model file alone does not say; CONTRACT.md names the fields.
+
+    `normalization` holds `mean` and `std` in pixel units: the graph computes (pixel - mean) / std itself.
+    `temperature` divides the logits before softmax inside the graph; 1 is none.
+    Below the confidence `abstain_below` (0 to 1) the classifier gives no label.
+    `golden` holds the SHA-256 of a fixed input and the output to expect, in the output tensor's own units.
+    """
+
+    schema_version: int
+    labels: tuple[str, ...]
+    input: InputSpec
+    normalization: Mapping[str, float]
+    temperature: float
+    abstain_below: float
+    variant: str
+    training: Mapping[str, Any]
+    accuracy: Mapping[str, Any] | None
+    golden: Mapping[str, Any]
+    runtime: str
+    licence: str
+    intended_use: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of all fields."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Card":
+        """Read and check what `to_json` wrote; fields of later minor additions are ignored."""
+        if fields.get("schema_version") != SCHEMA_VERSION:
+            raise LeukoliteError(
+                expected=f"a card of schema {SCHEMA_VERSION}",
+                found=f"schema {fields.get('schema_version')!r}",
+                remedy="update leukolite, or convert the model again",
+            )
+        try:
+            known = {name: fields[name] for name in cls.__dataclass_fields__}
+            spec = dict(known["input"])
+            spec["background"] = tuple(int(channel) for channel in spec["background"])
+            spec["height"], spec["width"] = int(spec["height"]), int(spec["width"])
+            known["input"] = InputSpec(**{name: spec[name] for name in InputSpec.__dataclass_fields__})
+            known["labels"] = tuple(str(label) for label in known["labels"])
+            known["temperature"] = float(known["temperature"])
+            known["abstain_below"] = float(known["abstain_below"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise LeukoliteError(
+                expected=f"a card with the fields {', '.join(cls.__dataclass_fields__)}",
+                found=reason(error),
+                remedy="convert the model again",
+            ) from error
+        return cls(**known)
+
+
+def load_card(model: str | os.PathLike[str] | bytes) -> Card:
+    """The card inside a bundle, given as a path or as its bytes.
+
+    Raises LeukoliteError when the file cannot be read, is no bundle or holds no card.
+    """
+    name = "the model" if isinstance(model, bytes) else show(model)
+    content = model if isinstance(model, bytes) else read_model(model)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            fields = json.loads(archive.read(CARD_NAME))
+            if not isinstance(fields, dict):
+                raise ValueError("not a JSON object")
+    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        raise LeukoliteError(
+            expected=f"{CARD_NAME} inside {name}",
+            found="none that can be read",
+            remedy="use a bundle that `python -m convert` wrote",
+        ) from error
+    return Card.from_json(fields)
+
+
+def read_model(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a .tflite; read, never mapped, since a mapped file that is truncated kills the process."""
+    try:
+        content = read_bytes(path)
+    except LeukoliteError as error:
+        raise LeukoliteError(
+            expected=f"a TFLite model at {show(path)}",
+            found=str(error).partition(", got ")[2].partition(";")[0],
+            remedy="check the path",
+        ) from error
+    if content[4:8] != b"TFL3":
+        raise LeukoliteError(
+            expected=f"a TFLite model (TFL3 in its header) at {show(path)}",
+            found=f"{len(content)} bytes that start with {content[:8]!r}" if content else "an empty file",
+            remedy="name a .tflite file",
+        )
+    return content
+
+
+def attach(model: bytes, card: Card) -> bytes:
+    """The bundle: `model` followed by an uncompressed zip of the label file and the card."""
+    buffer = io.BytesIO()
+    buffer.write(model)
+    members = {
+        LABELS_NAME: "".join(f"{label}\n" for label in card.labels),
+        CARD_NAME: json.dumps(card.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+    }
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        for name, text in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), text.encode())
+    return buffer.getvalue()

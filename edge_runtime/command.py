@@ -1,0 +1,79 @@
+"""What every command line of the project shares: one-line errors, exit statuses and --debug."""
+
+import argparse
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from edge_runtime.errors import LeukoliteError, reason
+
+DONE = 0
+FAILED = 1  # the gate failed, or some inputs could not be used
+UNUSABLE = 2  # usage, or an input that cannot be read at all
+INCONCLUSIVE = 3
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints take one line; it, and so every sub-command, has `--debug`."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Print the complaint and exit with status 2."""
+        print(
+            f"{self.prog.split()[0]}: error: expected valid arguments, got: {message}; see `{self.prog} --help`",
+            file=sys.stderr,
+        )
+        raise SystemExit(UNUSABLE)
+
+
+def run(parser: Parser, argv: list[str] | None = None) -> int:
+    """Parse, call the chosen sub-command's `call(args)` and return the exit status that it returns."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be valid UTF-8
+    warnings.filterwarnings("ignore", message=".*decompression bomb.*")  # decode() has a limit of its own
+    args = parser.parse_args(argv)
+    name = parser.prog
+    call: Callable[[argparse.Namespace], int] = args.call
+    try:
+        status = call(args)
+        sys.stdout.flush()
+        return status
+    except LeukoliteError as error:
+        return _fail(name, str(error), debug="debug" in args)
+    except BrokenPipeError:
+        # The reader has gone, as in `| head`: nobody is left to tell. Python flushes stdout once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
+    except (OSError, MemoryError) as error:
+        message = f"expected to finish, got {reason(error)}; free the resource it names and try again"
+        return _fail(name, message, debug="debug" in args)
+
+
+def complain(name: str, message: str) -> None:
+    """One line on standard error about something that does not stop the rest."""
+    print(f"{name}: error: {message}", file=sys.stderr)
+
+
+def note(name: str, message: str) -> None:
+    """One line on standard error that is no error."""
+    print(f"{name}: {message}", file=sys.stderr)
+
+
+def _fail(name: str, message: str, *, debug: bool) -> int:
+    """Say what was wrong in one line, with the traceback before it if asked."""
+    if debug:
+        traceback.print_exc()
+    complain(name, message)
+    return UNUSABLE

@@ -1,0 +1,23 @@
+"""The one exception that every command turns into one line for the user."""
+
+
+class LeukoliteError(Exception):
+    """Something the user gave cannot be used.
+
+    The message always says what was expected, what was found and what to do about it.
+    """
+
+    def __init__(self, *, expected: str, found: str, remedy: str) -> None:
+        super().__init__(f"expected {expected}, got {found}; {remedy}")
+
+
+def show(name: object) -> str:
+    """A path or other name as printable text on one line, control characters escaped."""
+    text = str(name)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def reason(error: BaseException) -> str:
+    """What an exception of another library says, on one line and with its type if it says nothing."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

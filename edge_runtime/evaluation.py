@@ -1,0 +1,76 @@
+"""Evaluate a bundle on labelled images. Every image counts: none is dropped, whatever is wrong with it."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Iterator
+
+from edge_runtime.classifier import Classifier
+from edge_runtime.dataset import Dataset, digest
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.files import write_atomic
+from edge_runtime.groups import Groups
+from edge_runtime.progress import progress
+from edge_runtime.provenance import collect
+from edge_runtime.report import EvalReport, Outcome, summarize
+
+PACKAGES = ("leukolite", "ai-edge-litert", "numpy", "pillow")
+
+
+def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None = None) -> tuple[EvalReport, list[str]]:
+    """Classify every image of `dataset`, by the most probable class whatever the confidence.
+
+    Returns:
+        The report, and a line for each image that could not be read.
+
+    Raises LeukoliteError when the class folders are not the model's labels, there is no image at all, or
+    `groups` lacks one.
+    """
+    started = time.time()
+    labels = classifier.card.labels
+    unknown = sorted(set(dataset.labels) - set(labels))
+    if unknown or not dataset.images:
+        raise LeukoliteError(
+            expected=f"images in class folders among {', '.join(labels)}, as the model's labels are",
+            found=", ".join(unknown) or "no image",
+            remedy="choose the data set or the model so that they fit",
+        )
+    origins = groups.assign(dataset.images) if groups else None
+    outcomes, complaints = [], []
+    with progress("evaluate", total=len(dataset.images)) as advance:
+        for image in dataset.images:
+            prediction = classifier.classify(image.path)
+            if prediction.error:
+                complaints.append(f"{image.name}: {prediction.error}")
+            outcomes.append(Outcome(image.name, image.label, prediction.top_label, prediction.confidence))
+            advance()
+    report = summarize(
+        outcomes,
+        labels=labels,
+        groups=[origin.group for origin in origins] if origins else None,
+        model={"file": classifier.path.name, "sha256": classifier.digest, "variant": classifier.card.variant},
+        data={
+            "root": dataset.root.resolve().name,
+            "split": dataset.split,
+            "sha256": digest(dataset.images),
+            "n": len(dataset.images),
+        },
+        provenance=collect(packages=PACKAGES, started=started),
+    )
+    return report, complaints
+
+
+def write_predictions(path: str | os.PathLike[str], report: EvalReport) -> None:
+    """Write the report's predictions as CSV: path, true, predicted, confidence."""
+    write_atomic(path, _rows(report))
+
+
+def _rows(report: EvalReport) -> Iterator[bytes]:
+    """The CSV, header first."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["path", "true", "predicted", "confidence"])
+    for row in report.predictions:
+        writer.writerow([row.path, row.true, row.predicted or "", "" if row.confidence is None else row.confidence])
+    yield buffer.getvalue().encode("utf-8", "surrogateescape")

@@ -1,0 +1,77 @@
+"""Write files so that a power cut or a full disk leaves the old file or the new one, never half of one."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import LeukoliteError, reason, show
+
+
+def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
+    """Write `chunks` to `path`: into a file beside it, flushed to the disk, then renamed.
+
+    Raises LeukoliteError when the folder is missing, not writable or full; nothing is left behind then.
+    """
+    target = Path(path)
+    temporary = ""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        with os.fdopen(handle, "wb") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+        temporary = ""
+    except OSError as error:
+        raise LeukoliteError(
+            expected=f"to be able to write {show(target)}",
+            found=reason(error),
+            remedy="free some space or choose a folder that you may write to",
+        ) from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value` as indented JSON, atomically; NaN is refused because JSON has none."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, [text.encode("utf-8", "backslashreplace"), b"\n"])
+
+
+def read_json(path: str | os.PathLike[str], *, what: str) -> dict[str, Any]:
+    """The JSON object in `path`; `what` names the kind of file in the error message."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LeukoliteError(
+            expected=f"{what} (JSON) at {show(path)}",
+            found=reason(error),
+            remedy="check the path, or make the file again",
+        ) from error
+    if not isinstance(value, dict):
+        raise LeukoliteError(
+            expected=f"{what} (a JSON object) at {show(path)}",
+            found=f"a JSON {type(value).__name__}",
+            remedy="check the path",
+        )
+    return value
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256 of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _umask() -> int:
+    """The process's umask; mkstemp ignores it and makes files that only the owner can read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

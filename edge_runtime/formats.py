@@ -1,0 +1,72 @@
+"""Predictions as text: table, json, jsonl or csv, one result at a time so that long runs need no memory."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from edge_runtime.classifier import Prediction
+from edge_runtime.errors import show
+
+Formatter = Callable[[Iterable[Prediction], Sequence[str], int | None], Iterator[str]]
+
+
+def _table(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | None) -> Iterator[str]:
+    """Aligned columns for people; further labels follow when more than one was asked for."""
+    wide = max(len("LABEL"), *(len(label) for label in labels))
+    yield f"{'LABEL':<{wide}}  CONFIDENCE      MS  PATH\n"
+    for prediction in predictions:
+        if prediction.error is not None or prediction.latency_ms is None:
+            yield f"{'-':<{wide}}  {'-':>10}  {'-':>6}  {show(prediction.path)}  (unreadable)\n"
+            continue
+        label = prediction.label or "?"
+        line = f"{label:<{wide}}  {prediction.confidence:>10.3f}  {prediction.latency_ms.total:>6.2f}"
+        line += f"  {show(prediction.path)}"
+        if prediction.abstained:
+            line += f"  (abstained; most like {prediction.top_label})"
+        if top_k and top_k > 1:
+            line += "  " + " ".join(f"{name}={value:.3f}" for name, value in prediction.top(top_k).items())
+        yield line + "\n"
+
+
+def _jsonl(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | None) -> Iterator[str]:
+    """One JSON object a line."""
+    for prediction in predictions:
+        yield json.dumps(prediction.to_json(top_k=top_k)) + "\n"
+
+
+def _json(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | None) -> Iterator[str]:
+    """A JSON list of the same objects."""
+    separator = "[\n"
+    for line in _jsonl(predictions, labels, top_k):
+        yield separator + line.rstrip("\n")
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def _csv(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | None) -> Iterator[str]:
+    """Comma-separated values with a header; a column for each label, empty where top_k leaves it out."""
+    yield _csv_row(["path", "label", "confidence", "abstained", "error", *labels, "decode_ms", "invoke_ms", "total_ms"])
+    for prediction in predictions:
+        shown, times = prediction.top(top_k), prediction.latency_ms
+        yield _csv_row(
+            [
+                prediction.path,
+                prediction.label or "",
+                prediction.confidence if prediction.confidence is not None else "",
+                str(prediction.abstained).lower(),
+                prediction.error or "",
+                *(shown.get(label, "") for label in labels),
+                *((times.decode, times.invoke, times.total) if times else ("", "", "")),
+            ]
+        )
+
+
+def _csv_row(values: Sequence[object]) -> str:
+    """One row, quoted where it must be."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()
+
+
+FORMATTERS: dict[str, Formatter] = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}

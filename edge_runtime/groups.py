@@ -1,0 +1,87 @@
+"""Which images show the same cell, from a groups file (`path,source,group`).
+
+Augmented copies of one photograph are not independent: whatever splits or resamples must keep a group whole.
+"""
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from edge_runtime.dataset import LabelledImage
+from edge_runtime.errors import LeukoliteError, reason, show
+
+COLUMNS = ("path", "source", "group")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an image comes from: its source photograph, and the group of photographs that overlap."""
+
+    source: str
+    group: str
+
+
+class Groups:
+    """The rows of a groups file, found by the end of an image's path."""
+
+    def __init__(self, rows: Sequence[tuple[PurePath, Origin]]) -> None:
+        """Index rows of (path, origin) by file name."""
+        self._by_name: dict[str, list[tuple[PurePath, Origin]]] = defaultdict(list)
+        for path, origin in rows:
+            self._by_name[path.name].append((path, origin))
+
+    def find(self, image: LabelledImage) -> Origin | None:
+        """The row whose path ends as the image's does; None where there is none, or several fit equally well."""
+        parts = PurePath(os.path.abspath(image.path)).parts[::-1]
+        below_root = len(PurePath(image.name).parts)
+        best: tuple[int, Origin | None] = (0, None)
+        for path, origin in self._by_name.get(parts[0], ()):
+            shared = _shared(parts, path.parts[::-1])
+            if shared < min(below_root, len(path.parts)):
+                continue
+            if shared >= best[0]:
+                best = (shared, None if shared == best[0] else origin)
+        return best[1]
+
+    def assign(self, images: Sequence[LabelledImage]) -> list[Origin]:
+        """The origin of each image, in order; LeukoliteError when one is not in the file."""
+        origins = [self.find(image) for image in images]
+        missing = [image.name for image, origin in zip(images, origins, strict=True) if origin is None]
+        if missing:
+            raise LeukoliteError(
+                expected=f"a row in the groups file for each of {len(images)} images",
+                found=f"none for {len(missing)}, the first {show(missing[0])}",
+                remedy="give the groups file of this data set, or none",
+            )
+        return [origin for origin in origins if origin is not None]
+
+
+def read_groups(path: str | os.PathLike[str]) -> Groups:
+    """Read a groups file; LeukoliteError when it is missing or has not the columns path, source, group."""
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = set(COLUMNS) - set(reader.fieldnames or ())
+            if missing:
+                raise ValueError(f"the columns {', '.join(reader.fieldnames or ['none'])}")
+            rows = [(PurePath(row["path"]), Origin(row["source"], row["group"])) for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise LeukoliteError(
+            expected=f"a CSV with the columns {', '.join(COLUMNS)} at {show(path)}",
+            found=reason(error),
+            remedy="check the path",
+        ) from error
+    return Groups(rows)
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many leading items two sequences share."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count

@@ -1,0 +1,128 @@
+"""Decode an image file to the pixels that the network sees.
+
+This is the only decode and resize in the project: training, conversion, benchmarks and the device import it,
+so that the network is never shown pixels on the device that it was not trained on.
+"""
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from edge_runtime.errors import LeukoliteError, reason, show
+
+Pixels = npt.NDArray[np.uint8]
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+"""File name endings (lower case) that are taken for images when a folder is searched."""
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+"""The only Pillow decoders that are ever run on a file, whatever its name says."""
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused from their header: 64 megapixels decode to 192 MB, what a 512 MB Pi can spare."""
+
+BACKGROUND = (0, 0, 0)
+"""What lies behind transparency and beside a picture of another aspect ratio: the data set's own black fill."""
+
+RESIZE_RULE = "fit"
+DECODE_RULE = "jpeg-scaled"
+
+_ORIENTATION = 0x0112  # EXIF tag
+_SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+
+
+def decode(source: str | os.PathLike[str] | bytes, *, height_px: int, width_px: int) -> Pixels:
+    """Read an image and fit it into `height_px` x `width_px`.
+
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that is still at least the size asked for, as libjpeg
+    does it in the frequency domain. EXIF orientation is applied. 16-bit grey is scaled to 8 bits.
+    The picture keeps its aspect ratio; what it does not cover is BACKGROUND.
+
+    Args:
+        source: a path, or the bytes of an image file.
+        height_px: height of the result, at least 1.
+        width_px: width of the result, at least 1.
+
+    Returns:
+        uint8 [height_px, width_px, 3], RGB, 0 to 255.
+
+    Raises:
+        LeukoliteError: there is no such file, or it is not one of FORMATS, damaged, or above MAX_PIXELS.
+    """
+    content = source if isinstance(source, bytes) else read_bytes(source)
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ValueError(f"{picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
+            sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
+            picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
+            picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
+            return np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
+    # A damaged file can raise nearly anything out of Pillow's decoders (OSError, SyntaxError, struct.error,
+    # IndexError, ...): whatever it is, this one file is unreadable and the others must go on.
+    except Exception as error:
+        raise LeukoliteError(
+            expected="a readable " + "/".join(FORMATS) + " image",
+            found=_describe(content, error),
+            remedy="replace the file or leave it out",
+        ) from error
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a regular file; folders, pipes and devices are refused because reading them may never end."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise LeukoliteError(
+                expected="a regular file",
+                found="a folder, pipe or device",
+                remedy="name a file",
+            )
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise LeukoliteError(
+            expected="a file that can be read",
+            found=error.strerror if isinstance(error, OSError) and error.strerror else reason(error),
+            remedy="check the path and its permissions",
+        ) from error
+
+
+def _describe(content: bytes, error: Exception) -> str:
+    """What is wrong with an image file, in words for its owner."""
+    if not content:
+        return "an empty file"
+    if isinstance(error, UnidentifiedImageError):
+        return f"{len(content)} bytes that start with {show(repr(content[:8])[1:])}"
+    return reason(error)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """RGB with transparency laid over BACKGROUND; 16-bit grey scaled, not clipped (Pillow clips)."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        # Pillow opens 16-bit grey as I;16 or I, and 32-bit float TIFF as F; float holds 0 to 1 by convention.
+        values = np.asarray(picture, dtype=np.float64)
+        scaled = values * 255 if picture.mode == "F" else values / 257
+        return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        opaque = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
+        return Image.alpha_composite(opaque, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _fit(picture: Image.Image, *, height_px: int, width_px: int) -> Image.Image:
+    """Scale with the aspect ratio kept and centre on BACKGROUND; returned as it is when the size is right."""
+    if picture.size == (width_px, height_px):
+        return picture
+    scale = min(width_px / picture.width, height_px / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    resized = picture.resize(size, Image.Resampling.BILINEAR)
+    if size == (width_px, height_px):
+        return resized
+    canvas = Image.new("RGB", (width_px, height_px), BACKGROUND)
+    canvas.paste(resized, ((width_px - size[0]) // 2, (height_px - size[1]) // 2))
+    return canvas

@@ -1,0 +1,59 @@
+"""Which images the user means: files, folders, globs and lists of paths on standard input."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.image import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image to classify, or, where `error` is set, an argument that led to none."""
+
+    path: str
+    error: str | None = None
+
+
+def expand(arguments: Iterable[str], *, stdin: Iterable[str] = ()) -> Iterator[Input]:
+    """The images behind the arguments, in their order; folders are searched in depth, sorted by name.
+
+    `-` stands for paths on `stdin`, one a line. An argument that leads nowhere gives an Input with an error.
+    """
+    for argument in arguments:
+        if argument == "-":
+            yield from expand(line.rstrip("\n") for line in stdin if line.strip())
+        elif os.path.isdir(argument):
+            yield from _or_missing(argument, list_images(argument), wanted="a folder with images")
+        elif os.path.lexists(argument):
+            yield Input(argument)
+        else:
+            yield from _or_missing(argument, sorted(glob.glob(argument, recursive=True)), wanted="an existing file")
+
+
+def list_images(folder: str | os.PathLike[str]) -> list[str]:
+    """Paths of the images below `folder`, by their name endings, sorted; hidden files and folders are left out."""
+    found: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [os.path.join(parent, name) for name in names if is_image_name(name)]
+    return sorted(found)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image when a folder is searched."""
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def _or_missing(argument: str, paths: list[str], *, wanted: str) -> Iterator[Input]:
+    """The paths, or one Input that says why there are none."""
+    if paths:
+        yield from (Input(path) for path in paths)
+        return
+    found = "no image in it" if os.path.isdir(argument) else "nothing there"
+    yield Input(
+        argument, str(LeukoliteError(expected=f"{wanted} at {show(argument)}", found=found, remedy="check the path"))
+    )

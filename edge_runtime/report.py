@@ -1,0 +1,157 @@
+"""EvalReport: how a model did on labelled images, as a file that the gate and the README's tables read."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_runtime import metrics
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import read_json, write_json
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One image's row: `predicted` and `confidence` (0 to 1) are None where it could not be read."""
+
+    path: str
+    true: str
+    predicted: str | None
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class EvalReport:
+    """Figures of one model on one data set; CONTRACT.md names the fields.
+
+    `n` counts every labelled image: one that could not be read counts among `n_errors` and as missed.
+    `confusion_matrix` has rows true and columns predicted, so that its sum is n - n_errors.
+    A rate without samples is None. `groups` repeats the rates with intervals from resampling whole groups.
+    """
+
+    schema_version: int
+    model: Mapping[str, Any]
+    data: Mapping[str, Any]
+    labels: Sequence[str]
+    n: int
+    n_errors: int
+    accuracy: float | None
+    balanced_accuracy: float | None
+    macro_f1: float | None
+    ece: float | None
+    confusion_matrix: Sequence[Sequence[int]]
+    per_class: Mapping[str, metrics.Rates]
+    groups: Mapping[str, Any] | None
+    predictions: Sequence[Outcome]
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of all fields."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "EvalReport":
+        """Read and check what `to_json` wrote; raises LeukoliteError when it is not a whole EvalReport."""
+        if fields.get("schema_version") != SCHEMA_VERSION:
+            raise LeukoliteError(
+                expected=f"an EvalReport of schema {SCHEMA_VERSION}",
+                found=f"schema {fields.get('schema_version')!r}",
+                remedy="make it again with `leukolite evaluate`",
+            )
+        try:
+            known = {name: fields[name] for name in cls.__dataclass_fields__}
+            known["labels"] = tuple(known["labels"])
+            known["per_class"] = {label: metrics.Rates(**rates) for label, rates in known["per_class"].items()}
+            known["predictions"] = tuple(Outcome(**row) for row in known["predictions"])
+            for part in ("data", "model"):
+                _ = known[part]["sha256"]  # a report that does not say on what proves nothing
+        except (KeyError, TypeError, AttributeError) as error:
+            raise LeukoliteError(
+                expected="an EvalReport with all its fields",
+                found=reason(error),
+                remedy="make it again with `leukolite evaluate`",
+            ) from error
+        return cls(**known)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write as JSON, atomically."""
+        write_json(path, self.to_json())
+
+
+def load_report(path: str | os.PathLike[str]) -> EvalReport:
+    """Read an EvalReport; the error of a bad file names it."""
+    fields = read_json(path, what="an EvalReport")
+    try:
+        return EvalReport.from_json(fields)
+    except LeukoliteError as error:
+        raise LeukoliteError(
+            expected=f"an EvalReport at {show(path)}", found=str(error).partition("; ")[0], remedy="make it again"
+        ) from error
+
+
+def summarize(
+    outcomes: Sequence[Outcome],
+    *,
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    model: Mapping[str, Any],
+    data: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> EvalReport:
+    """The report of some outcomes; `groups` names each outcome's group, in the same order."""
+    index = {label: number for number, label in enumerate(labels)}
+    true = np.array([index[outcome.true] for outcome in outcomes], np.int64)
+    predicted = np.array([index.get(outcome.predicted or "", -1) for outcome in outcomes], np.int64)
+    matrix = metrics.confusion_matrix(true, predicted, classes=len(labels))
+    rates = metrics.one_against_rest(matrix)
+    sensitivities = [rate.tpr for rate in rates if rate.tpr is not None]
+    read = predicted >= 0
+    confidence = np.array([outcome.confidence or 0.0 for outcome in outcomes])
+    return EvalReport(
+        schema_version=SCHEMA_VERSION,
+        model=model,
+        data=data,
+        labels=tuple(labels),
+        n=len(outcomes),
+        n_errors=int((~read).sum()),
+        accuracy=float((true == predicted).mean()) if outcomes else None,
+        balanced_accuracy=float(np.mean(sensitivities)) if sensitivities else None,
+        macro_f1=metrics.macro_f1(matrix),
+        ece=metrics.expected_calibration_error(confidence[read], (true == predicted)[read]),
+        confusion_matrix=matrix[:, :-1].tolist(),
+        per_class=dict(zip(labels, rates, strict=True)),
+        groups=None if groups is None or not outcomes else _by_group(true, predicted, groups, labels=labels),
+        predictions=tuple(outcomes),
+        provenance=provenance,
+    )
+
+
+def _by_group(
+    true: metrics.Counts, predicted: metrics.Counts, groups: Sequence[str], *, labels: Sequence[str]
+) -> dict[str, Any]:
+    """The rates of all images with 95 % intervals from resampling groups, and how many groups stand behind each."""
+    names, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    matrices = metrics.by_group(true, predicted, numbers.astype(np.int64), classes=len(labels))
+    rates = metrics.one_against_rest(matrices.sum(axis=0))
+    drawn = metrics.cluster_bootstrap(matrices)
+    return {
+        "n": len(names),
+        "resamples": metrics.RESAMPLES,
+        "seed": metrics.RESAMPLING_SEED,
+        "accuracy": float((true == predicted).mean()),
+        "accuracy_ci95": drawn.accuracy_ci95,
+        "per_class": {
+            label: {
+                "n": int((matrices[:, c].sum(axis=1) > 0).sum()),
+                "tpr": rates[c].tpr,
+                "tpr_ci95": drawn.tpr_ci95[c],
+                "tnr": rates[c].tnr,
+                "tnr_ci95": drawn.tnr_ci95[c],
+            }
+            for c, label in enumerate(labels)
+        },
+    }
