@@ -1,0 +1,174 @@
+"""The images to train on: which there are, which show the same cell, and who may be validated on which."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.dataset import Dataset, LabelledImage, digest, open_dataset
+from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.groups import Groups, Origin, read_groups
+from edge_runtime.image import decode
+
+GROUPS_NAME = "groups.csv"
+KNOWN_GROUPS = Path(__file__).parent / "facts" / "blood-cells-groups.csv"
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Labelled images in an order that depends on their names only.
+
+    `classes` int64 [n] indexes `labels`; `folds` int64 [n], 0 to towers - 1, is the same for all images of a group.
+    `source_share` float64 [len(labels)] is each class's share of the sources.
+    """
+
+    labels: tuple[str, ...]
+    images: tuple[LabelledImage, ...]
+    classes: Indices
+    origins: tuple[Origin, ...]
+    folds: Indices
+    source_share: npt.NDArray[np.float64]
+    digest: str
+
+    def sources(self) -> dict[str, int]:
+        """How many sources each class has."""
+        return {label: len(self._sources(number)) for number, label in enumerate(self.labels)}
+
+    def _sources(self, number: int) -> set[str]:
+        """The sources of one class."""
+        return {origin.source for origin, own in zip(self.origins, self.classes, strict=True) if own == number}
+
+
+def open_training_data(root: str | os.PathLike[str]) -> Dataset:
+    """The TRAIN split of a data root (or its only split), checked: at least two classes, none empty."""
+    dataset = open_dataset(root, split="TRAIN")
+    empty = [label for label, count in dataset.counts().items() if count == 0]
+    if empty or len(dataset.labels) < 2:
+        raise LeukoliteError(
+            expected=f"images of at least two classes below {show(dataset.root)}",
+            found=f"no image in {', '.join(empty)}" if empty else f"the class {', '.join(dataset.labels)} alone",
+            remedy="add images, or remove the empty class folder",
+        )
+    return dataset
+
+
+def find_groups(dataset: Dataset, given: str | None) -> tuple[Groups | None, str]:
+    """The groups that apply to a data set, and where they come from.
+
+    That is the file given; or groups.csv beside the images or a folder above them; or the committed facts
+    about the public set, where they name every image; or none.
+    """
+    if given:
+        return read_groups(given), given
+    for folder in (dataset.root, dataset.root.parent):
+        if (folder / GROUPS_NAME).is_file():
+            return read_groups(folder / GROUPS_NAME), GROUPS_NAME
+    known = read_groups(KNOWN_GROUPS)
+    if all(known.find(image) for image in dataset.images):
+        return known, KNOWN_GROUPS.name
+    return None, "none: each image is taken for a cell of its own"
+
+
+def drop_unreadable(
+    images: Iterable[LabelledImage], *, height_px: int, width_px: int, advance: Callable[[], None]
+) -> tuple[list[LabelledImage], list[str]]:
+    """Decode every image once; returns the readable ones and a line for each of the others."""
+    kept, complaints = [], []
+    for image in images:
+        try:
+            decode(image.path, height_px=height_px, width_px=width_px)
+            kept.append(image)
+        except LeukoliteError as error:
+            complaints.append(f"{image.name}: {error}")
+        advance()
+    return kept, complaints
+
+
+def gather(
+    dataset: Dataset, images: Sequence[LabelledImage], *, groups: Groups | None, folds: int, per_class: int, seed: int
+) -> Cells:
+    """Cells from the readable images of a data set.
+
+    Args:
+        dataset: where the labels come from.
+        images: the readable images among the data set's.
+        groups: which images show the same cell; None takes each for its own.
+        folds: how many parts to deal the groups into, at least 2.
+        per_class: at most this many images a class, spread over its sources; 0 is all.
+        seed: of the sample and the folds.
+    """
+    everything = groups.assign(images) if groups else [Origin(image.name, image.name) for image in images]
+    chosen = sample(images, everything, per_class=per_class, seed=seed) if per_class else range(len(images))
+    kept = tuple(images[index] for index in chosen)
+    origins = tuple(everything[index] for index in chosen)
+    number = {label: position for position, label in enumerate(dataset.labels)}
+    classes = np.array([number[image.label] for image in kept], np.int64)
+    sources = [len({o.source for o, c in zip(origins, classes, strict=True) if c == own}) for own in number.values()]
+    if min(sources) == 0:
+        lacking = dataset.labels[sources.index(0)]
+        raise LeukoliteError(
+            expected="a readable image of each class", found=f"none of {lacking}", remedy="replace its files"
+        )
+    return Cells(
+        labels=dataset.labels,
+        images=kept,
+        classes=classes,
+        origins=origins,
+        folds=deal(classes, [origin.group for origin in origins], folds=folds, seed=seed),
+        source_share=np.array(sources) / sum(sources),
+        digest=digest(kept),
+    )
+
+
+def deal(classes: Indices, groups: Sequence[str], *, folds: int, seed: int) -> Indices:
+    """Deal whole groups into folds of about equal numbers of images of each class.
+
+    Args:
+        classes: int64 [n], each image's class.
+        groups: each image's group.
+        folds: how many, at least 2.
+        seed: shuffles groups of equal size.
+
+    Returns:
+        int64 [n], 0 to folds - 1. A group with several classes is dealt as one of its most frequent class.
+
+    Raises LeukoliteError when there are fewer groups than folds: then some fold would be empty.
+    """
+    names, members = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < folds:
+        raise LeukoliteError(
+            expected=f"at least {folds} source cells to hold some out", found=str(len(names)), remedy="add images"
+        )
+    counts = np.zeros((len(names), int(classes.max()) + 1), np.int64)
+    np.add.at(counts, (members, classes), 1)
+    random = np.random.default_rng(seed)
+    fold_of = np.zeros(len(names), np.int64)
+    load = np.zeros((folds, counts.shape[1]), np.int64)
+    shuffled = random.permutation(len(names))
+    for group in shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]:
+        own = counts[group].argmax()
+        # The emptiest fold of this class; among equals the one with the fewest images of all classes.
+        fold_of[group] = min(range(folds), key=lambda fold: (load[fold, own], load[fold].sum()))
+        load[fold_of[group]] += counts[group]
+    return fold_of[members]
+
+
+def sample(images: Sequence[LabelledImage], origins: Sequence[Origin], *, per_class: int, seed: int) -> list[int]:
+    """Indices of at most `per_class` images of each class, taken in turn from each of its groups."""
+    random = np.random.default_rng(seed)
+    shelves: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index in random.permutation(len(images)):
+        shelves[images[index].label][origins[index].group].append(int(index))
+    chosen: list[int] = []
+    for groups in shelves.values():
+        taken: list[int] = []
+        while len(taken) < per_class and any(groups.values()):
+            taken += [shelf.pop() for shelf in groups.values() if shelf]
+        chosen += taken[:per_class]
+    return sorted(chosen)

@@ -1,0 +1,113 @@
+"""The network: a few plain CNNs beside each other, in tf-keras because quantisation-aware training needs it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tf_keras as keras
+
+from train.config import NetworkSettings
+
+TOWERS_LAYER = "towers"
+MEAN_LAYER = "mean"
+
+
+def build(settings: NetworkSettings, *, class_log_share: npt.NDArray[np.float64]) -> keras.Model:
+    """The network to train: convolutions with batch normalisation, dropout before each tower's head.
+
+    Args:
+        settings: its shape.
+        class_log_share: float64 [classes], log of each class's share of the sources. The heads start at its
+            negative, so that the network's logits are the adjusted ones of Menon et al. 2021
+            (arXiv:2007.07314, equation 10) when the loss adds it again.
+
+    Returns:
+        A model of float32 [n, height, width, 3], 0 to 1, to logits float32 [n, towers * classes].
+    """
+    pixels = _input(settings)
+    logits = []
+    for tower in range(settings.towers):
+        features = pixels
+        for depth, width in enumerate(settings.widths):
+            features = _convolution(settings, tower, depth, width, use_bias=False)(features)
+            features = keras.layers.BatchNormalization(momentum=0.9, name=f"tower{tower}_norm{depth}")(features)
+            features = keras.layers.ReLU(name=f"tower{tower}_relu{depth}")(features)
+            features = _maybe_pool(settings, tower, depth)(features)
+        features = keras.layers.GlobalMaxPooling2D(name=f"tower{tower}_peak")(features)
+        features = keras.layers.Dropout(settings.dropout, name=f"tower{tower}_dropout")(features)
+        bias = keras.initializers.Constant(-class_log_share)
+        logits.append(_head(tower, len(class_log_share), bias_initializer=bias)(features))
+    return keras.Model(pixels, _join(logits))
+
+
+def build_deployed(settings: NetworkSettings, *, classes: int) -> keras.Model:
+    """The same network as the device runs it: batch normalisation folded, dropout gone, logits averaged.
+
+    Returns a model with two outputs: the towers' logits as in `build`, and their mean, float32 [n, classes].
+    """
+    pixels = _input(settings)
+    logits = []
+    for tower in range(settings.towers):
+        features = pixels
+        for depth, width in enumerate(settings.widths):
+            features = _convolution(settings, tower, depth, width, activation="relu")(features)
+            features = _maybe_pool(settings, tower, depth)(features)
+        features = keras.layers.GlobalMaxPooling2D(name=f"tower{tower}_peak")(features)
+        logits.append(_head(tower, classes)(features))
+    joined = _join(logits)
+    mean = keras.layers.Dense(classes, use_bias=False, name=MEAN_LAYER)
+    model = keras.Model(pixels, [joined, mean(joined)])
+    mean.set_weights([np.tile(np.eye(classes, dtype=np.float32) / settings.towers, (settings.towers, 1))])
+    return model
+
+
+def fold(trained: keras.Model, settings: NetworkSettings, *, classes: int) -> keras.Model:
+    """The deployed network with a trained one's weights; batch normalisation becomes scale and bias of the kernels.
+
+    For y = gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta (Jacob et al. 2018, section 3.2).
+    """
+    deployed = build_deployed(settings, classes=classes)
+    for tower in range(settings.towers):
+        for depth in range(len(settings.widths)):
+            norm = trained.get_layer(f"tower{tower}_norm{depth}")
+            (kernel,) = trained.get_layer(f"tower{tower}_conv{depth}").get_weights()
+            gamma, beta, mean, variance = norm.get_weights()
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            deployed.get_layer(f"tower{tower}_conv{depth}").set_weights([kernel * scale, beta - mean * scale])
+        deployed.get_layer(f"tower{tower}_head").set_weights(trained.get_layer(f"tower{tower}_head").get_weights())
+    return deployed
+
+
+def _input(settings: NetworkSettings) -> Any:
+    """The input tensor."""
+    return keras.layers.Input((settings.image_height_px, settings.image_width_px, 3))
+
+
+def _convolution(settings: NetworkSettings, tower: int, depth: int, width: int, **options: Any) -> Any:
+    """A 3 x 3 convolution; the first one halves the picture."""
+    return keras.layers.Conv2D(
+        width,
+        3,
+        strides=2 if depth == 0 else 1,
+        padding="same",
+        kernel_initializer="he_normal",
+        name=f"tower{tower}_conv{depth}",
+        **options,
+    )
+
+
+def _maybe_pool(settings: NetworkSettings, tower: int, depth: int) -> Any:
+    """Max-pooling after each convolution between the first and the last."""
+    if 0 < depth < len(settings.widths) - 1:
+        return keras.layers.MaxPooling2D(2, name=f"tower{tower}_pool{depth}")
+    return lambda features: features
+
+
+def _head(tower: int, classes: int, **options: Any) -> Any:
+    """The linear classifier of a tower."""
+    return keras.layers.Dense(classes, name=f"tower{tower}_head", **options)
+
+
+def _join(logits: list[Any]) -> Any:
+    """All towers' logits side by side."""
+    return keras.layers.Concatenate(name=TOWERS_LAYER)(logits)

@@ -1,0 +1,74 @@
+"""Find the data set: where the user says, in the usual place, from Kaggle, or generated for a rehearsal."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_runtime.dataset import open_dataset
+from edge_runtime.errors import reason
+from edge_runtime.files import write_json
+from edge_runtime.progress import progress
+from train.smears import README, README_NAME, SmearSettings, generate
+
+Tell = Callable[[str], None]
+
+VARIABLE = "LEUKOLITE_DATA"
+USUAL_PLACE = Path("data/blood-cells")
+KAGGLE_HANDLE = "paultimothymooney/blood-cells"
+ROOT_NAME = "root"
+SOURCE_NAME = "source.json"
+
+
+def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
+    """Leave in `out` a link `root` to the data set, and source.json that says what it is; returns the link.
+
+    Looks at `given`, the variable LEUKOLITE_DATA, data/blood-cells, and Kaggle, in this order; where none of them
+    gives a data set, makes small generated smears and says so. What is named but is no data set is an error.
+    """
+    named = given or os.environ.get(VARIABLE)
+    rehearsal = False
+    if named:
+        root = Path(named)
+    elif USUAL_PLACE.is_dir():
+        root = USUAL_PLACE
+    else:
+        downloaded = _download(tell)
+        rehearsal = downloaded is None
+        root = downloaded or _rehearse(out, tell)
+    split = open_dataset(root, split="TRAIN")
+    out.mkdir(parents=True, exist_ok=True)
+    link = out / ROOT_NAME
+    if not (link.is_symlink() and link.resolve() == root.resolve()):
+        link.unlink(missing_ok=True)
+        link.symlink_to(root.resolve(), target_is_directory=True)
+    write_json(out / SOURCE_NAME, {"rehearsal": rehearsal, "train": split.counts()})
+    return link
+
+
+def is_rehearsal(data: str) -> bool:
+    """Whether a data root holds generated pictures, which must never stand behind a quoted figure."""
+    notes = (Path(data) / README_NAME, Path(data).resolve().parent / README_NAME)
+    return any(note.is_file() and note.read_bytes() == README for note in notes)
+
+
+def _download(tell: Tell) -> Path | None:
+    """The Kaggle download, None where it cannot be had."""
+    try:
+        import kagglehub
+
+        tell(f"no data set named by DATA or {VARIABLE}, none in {USUAL_PLACE}: asking Kaggle for {KAGGLE_HANDLE}")
+        return Path(kagglehub.dataset_download(KAGGLE_HANDLE))
+    # Without a network, an account or the package, the client raises errors of many libraries.
+    except Exception as error:
+        tell(f"Kaggle's download is not to be had ({reason(error)[:160]})")
+        return None
+
+
+def _rehearse(out: Path, tell: Tell) -> Path:
+    """Generated smears in `out`."""
+    folder = out / "smears"
+    tell("REHEARSAL on generated smears: every stage runs, but the figures say nothing about blood cells")
+    if not folder.is_dir():
+        with progress("generate") as advance:
+            generate(folder, settings=SmearSettings(), advance=advance)
+    return folder

@@ -1,0 +1,146 @@
+"""The two stages from beginning to end: what a command of `train` does."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.files import read_json, write_json
+from edge_runtime.progress import progress
+from edge_runtime.provenance import collect
+from edge_runtime.report import EvalReport
+from train import network, qat, rundir
+from train.cells import Cells, drop_unreadable, find_groups, gather, open_training_data, sample
+from train.config import Settings, StageSettings
+from train.history import Epoch, draw_curves
+from train.loop import Stage, batches, fit, forward_of, held_out_logits
+
+Tell = Callable[[str], None]
+
+
+def train_float(data: str, out: Path, *, settings: Settings, groups: str | None, tell: Tell) -> EvalReport:
+    """Train the float network and leave its run directory in `out`; returns the held-out report."""
+    started = time.time()
+    cells, origin = load_cells(data, settings=settings, groups=groups, tell=tell)
+    identity = {"stage": "float", "settings": rundir.to_plain(settings), "data": cells.digest}
+    rundir.prepare(out, identity=identity)
+    keras.utils.set_random_seed(settings.seed)
+    model = network.build(settings.network, class_log_share=np.log(cells.source_share))
+    stage = _stage(model, cells, out, settings=settings, own=settings.float_stage, tell=tell)
+    history = fit(stage)
+    logits = held_out_logits(stage, np.arange(len(cells.images)))
+    deployed = network.fold(model, settings.network, classes=len(cells.labels))
+    finish = {"stage": "float", "variant": "float32", "groups": origin, "parameters": deployed.count_params()}
+    return _finish(out, deployed, stage, history, logits, settings=settings, started=started, facts=finish)
+
+
+def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell) -> EvalReport:
+    """Fine-tune a float run's network for int8 and leave a run directory in `out`; returns the held-out report."""
+    started = time.time()
+    before = read_run(run)
+    settings = rundir.settings_from(before)
+    cells, origin = load_cells(data, settings=settings, groups=groups, tell=tell)
+    if cells.digest != before["data"]["sha256"]:
+        raise LeukoliteError(
+            expected=f"the images that the run in {show(run)} was trained on",
+            found="others (their digest differs)",
+            remedy="give the same --data, or train again",
+        )
+    rundir.prepare(out, identity={"stage": "qat", "settings": rundir.to_plain(settings), "data": cells.digest})
+    keras.utils.set_random_seed(settings.seed)
+    deployed = network.build_deployed(settings.network, classes=len(cells.labels))
+    deployed.load_weights(str(run / rundir.WEIGHTS_NAME))
+    quantized = qat.quantize(deployed)
+    stage = _stage(quantized, cells, out, settings=settings, own=settings.qat_stage, tell=tell)
+    shown = np.array(sample(cells.images, cells.origins, per_class=qat.CALIBRATION_PER_CLASS, seed=settings.seed))
+    qat.calibrate(quantized, deployed, (pixels for pixels, _ in batches(stage, shown)))
+    history = fit(stage)
+    qat.settle_kernels(quantized, next(iter(batches(stage, shown)))[0])
+    logits = held_out_logits(stage, np.arange(len(cells.images)))
+    finish = {"stage": "qat", "variant": "int8_qat", "groups": origin, "parameters": deployed.count_params()}
+    return _finish(out, quantized, stage, history, logits, settings=settings, started=started, facts=finish)
+
+
+def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell) -> tuple[Cells, str]:
+    """The cells of a data root as the settings want them, and where their groups come from."""
+    dataset = open_training_data(data)
+    for name in dataset.ignored:
+        tell(f"{name}: ignored, its name does not end as an image's does")
+    found, origin = find_groups(dataset, groups)
+    shape = settings.network
+    with progress("check", total=len(dataset.images)) as advance:
+        images, complaints = drop_unreadable(
+            dataset.images, height_px=shape.image_height_px, width_px=shape.image_width_px, advance=advance
+        )
+    for complaint in complaints:
+        tell(f"left out: {complaint}")
+    cells = gather(
+        dataset, images, groups=found, folds=shape.towers, per_class=settings.per_class, seed=settings.seed
+    )
+    counts = ", ".join(f"{label} {count}" for label, count in cells.sources().items())
+    tell(f"{len(cells.images)} images; source cells: {counts} (groups: {origin})")
+    return cells, origin
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """The run.json of a finished run."""
+    return read_json(directory / rundir.RUN_NAME, what="the run.json of a finished training run")
+
+
+def _stage(model: keras.Model, cells: Cells, out: Path, *, settings: Settings, own: StageSettings, tell: Tell) -> Stage:
+    """A stage ready to fit."""
+    return Stage(
+        model=model,
+        forward=forward_of(model, towers=settings.network.towers),
+        cells=cells,
+        network=settings.network,
+        settings=own,
+        directory=out,
+        seed=settings.seed,
+        tell=tell,
+    )
+
+
+def _finish(
+    out: Path,
+    model: keras.Model,
+    stage: Stage,
+    history: list[Epoch],
+    logits: Any,
+    *,
+    settings: Settings,
+    started: float,
+    facts: dict[str, Any],
+) -> EvalReport:
+    """Write everything that the stage hands over; run.json last, since it says that the run is whole."""
+    provenance = collect(packages=rundir.PACKAGES, started=started)
+    model.save_weights(str(out / rundir.WEIGHTS_NAME))
+    rundir.export(model, out, settings=settings.network)
+    draw_curves(out, history)
+    report = rundir.held_out_report(
+        stage.cells, logits, variant=facts["variant"], directory=out, provenance=provenance
+    )
+    cells = stage.cells
+    write_json(
+        out / rundir.RUN_NAME,
+        {
+            "schema_version": rundir.SCHEMA_VERSION,
+            **facts,
+            "settings": rundir.to_plain(settings),
+            "labels": list(cells.labels),
+            "data": {"split": "TRAIN", "n": len(cells.images), "sha256": cells.digest, "sources": cells.sources()},
+            "source_share": cells.source_share.tolist(),
+            "held_out": {
+                "n": report.n,
+                "accuracy": report.accuracy,
+                "balanced_accuracy": report.balanced_accuracy,
+                "groups": report.groups,
+            },
+            "provenance": provenance,
+        },
+    )
+    return report
