@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -79,16 +80,28 @@ class Card:
             spec["background"] = tuple(int(channel) for channel in spec["background"])
             spec["height"], spec["width"] = int(spec["height"]), int(spec["width"])
             known["input"] = InputSpec(**{name: spec[name] for name in InputSpec.__dataclass_fields__})
-            known["labels"] = tuple(str(label) for label in known["labels"])
+            known["labels"] = tuple(known["labels"])
             known["temperature"] = float(known["temperature"])
             known["abstain_below"] = float(known["abstain_below"])
+            _check_values(known)
         except (KeyError, TypeError, ValueError) as error:
             raise LeukoliteError(
-                expected=f"a card with the fields {', '.join(cls.__dataclass_fields__)}",
+                expected=f"a card with all of its fields valid: {', '.join(cls.__dataclass_fields__)}",
                 found=reason(error),
                 remedy="convert the model again",
             ) from error
         return cls(**known)
+
+
+def _check_values(known: Mapping[str, Any]) -> None:
+    """Raise ValueError for a value that would mislabel cells without a word."""
+    labels = known["labels"]
+    if not labels or len(set(labels)) < len(labels) or not all(isinstance(label, str) and label for label in labels):
+        raise ValueError(f"labels {labels} are not distinct names")
+    if not 0 <= known["abstain_below"] <= 1:
+        raise ValueError(f"abstain_below {known['abstain_below']} is not from 0 to 1")
+    if known["variant"] not in VARIANTS:
+        raise ValueError(f"variant {known['variant']!r} is none of {', '.join(VARIANTS)}")
 
 
 def load_card(model: str | os.PathLike[str] | bytes) -> Card:
@@ -103,7 +116,7 @@ def load_card(model: str | os.PathLike[str] | bytes) -> Card:
             fields = json.loads(archive.read(CARD_NAME))
             if not isinstance(fields, dict):
                 raise ValueError("not a JSON object")
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, OSError, EOFError) as error:
         raise LeukoliteError(
             expected=f"{CARD_NAME} inside {name}",
             found="none that can be read",

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_runtime.card import Card, load_card, read_model
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
-from edge_runtime.image import decode
+from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE, decode
 from edge_runtime.model import Model
 
 MODELS = Path(__file__).parent / "models"
@@ -101,6 +103,8 @@ class Classifier:
             return failed(name, str(error))
         decoded = time.perf_counter()
         values = self.model.predict(pixels)
+        if not np.isfinite(values).all():
+            return failed(name, "expected probabilities, got NaN; the model is damaged, replace it")
         done = time.perf_counter()
         probabilities = dict(zip(self.card.labels, (float(value) for value in values), strict=True))
         best = max(probabilities, key=probabilities.__getitem__)
@@ -126,7 +130,15 @@ def failed(path: str, error: str) -> Prediction:
 
 
 def _check_fit(card: Card, model: Model, *, name: str) -> None:
-    """A card of another model would label cells wrongly without a word."""
+    """A card of another model, or of another way to read pictures, would label cells wrongly without a word."""
+    rules = (COLOR_ORDER, RESIZE_RULE, DECODE_RULE, BACKGROUND)
+    wanted = (card.input.color_order, card.input.resize, card.input.decode, card.input.background)
+    if wanted != rules:
+        raise LeukoliteError(
+            expected=f"a model that reads pictures by the rules {rules}",
+            found=f"{wanted} in the card in {name}",
+            remedy="update leukolite, or convert the model again",
+        )
     said = (card.input.height, card.input.width, len(card.labels))
     found = (model.height_px, model.width_px, model.num_classes)
     if said != found:

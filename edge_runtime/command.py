@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from edge_runtime.errors import LeukoliteError, reason
+from edge_runtime.errors import LeukoliteError, reason, show
 
 DONE = 0
 FAILED = 1  # the gate failed, or some inputs could not be used
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the complaint and exit with status 2."""
         print(
-            f"{self.prog.split()[0]}: error: expected valid arguments, got: {message}; see `{self.prog} --help`",
+            f"{self.prog.split()[0]}: error: expected valid arguments, got: {show(message)}; see `{self.prog} --help`",
             file=sys.stderr,
         )
         raise SystemExit(UNUSABLE)
@@ -36,10 +36,8 @@ class Parser(argparse.ArgumentParser):
 
 def run(parser: Parser, argv: list[str] | None = None) -> int:
     """Parse, call the chosen sub-command's `call(args)` and return the exit status that it returns."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # file names need not be valid UTF-8
-    warnings.filterwarnings("ignore", message=".*decompression bomb.*")  # decode() has a limit of its own
+    _prepare_streams()
+    warnings.filterwarnings("ignore", module=r"PIL\b")  # a damaged image gets one line, and that is ours
     args = parser.parse_args(argv)
     name = parser.prog
     call: Callable[[argparse.Namespace], int] = args.call
@@ -59,6 +57,22 @@ def run(parser: Parser, argv: list[str] | None = None) -> int:
     except (OSError, MemoryError) as error:
         message = f"expected to finish, got {reason(error)}; free the resource it names and try again"
         return _fail(name, message, debug="debug" in args)
+    except Exception as error:
+        message = f"expected to finish, got {reason(error)}; this is a bug, report it with what --debug shows"
+        return _fail(name, message, debug="debug" in args)
+
+
+def _prepare_streams() -> None:
+    """File names need not be valid UTF-8, and a caller may have closed a stream."""
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"),
+        (sys.stdout, "backslashreplace"),
+        (sys.stderr, "backslashreplace"),
+    ):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=errors)
 
 
 def complain(name: str, message: str) -> None:

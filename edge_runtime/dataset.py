@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.files import sha256
+from edge_runtime.image import read_bytes
 from edge_runtime.inputs import is_image_name
 
-# Where the splits lie in the Kaggle download, seen from its root, from a folder above it, or unpacked flat.
-_NESTED = (".", "images", "dataset2-master", "dataset2-master/images", "dataset2-master/dataset2-master/images")
+# Where the splits lie in the Kaggle download, seen from its root, from a folder below it, or unpacked flat. The
+# deepest first: the download's other folders hold pictures too, unlabelled ones.
+_NESTED = ("dataset2-master/dataset2-master/images", "dataset2-master/images", "dataset2-master", "images", ".")
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,11 @@ def open_dataset(root: str | os.PathLike[str], *, split: str | None = None) -> D
     for nested in _NESTED:
         folder = top / nested
         splits = _splits(folder)
+        if split not in splits and _is_class_root(folder):  # a class folder may hold a folder of pictures too
+            return _read(folder, base=folder, split=None)
         if splits:
             name = _choose_split(splits, split, root=folder)
             return _read(folder / name, base=folder, split=name)
-        if _is_class_root(folder):
-            return _read(folder, base=folder, split=None)
     raise LeukoliteError(
         expected=f"<SPLIT>/<CLASS>/* or <CLASS>/* with images below {show(top)}",
         found="no class folder with an image in it",
@@ -84,8 +87,8 @@ def digest(images: Sequence[LabelledImage], *, advance: Callable[[], None] = lam
     whole = hashlib.sha256()
     for image in sorted(images, key=lambda image: image.name):
         try:
-            content = hashlib.sha256(Path(image.path).read_bytes()).hexdigest()
-        except OSError:
+            content = sha256(read_bytes(image.path))
+        except LeukoliteError:
             content = ""
         whole.update(f"{image.name} {content}\n".encode("utf-8", "surrogateescape"))
         advance()

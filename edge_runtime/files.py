@@ -19,6 +19,11 @@ def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
     target = Path(path)
     temporary = ""
     try:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as stream:  # /dev/null or a pipe: to be written to, never replaced
+                stream.writelines(chunks)
+            return
+        target = Path(os.path.realpath(target))  # a link stays a link
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
         with os.fdopen(handle, "wb") as stream:
@@ -50,7 +55,7 @@ def read_json(path: str | os.PathLike[str], *, what: str) -> dict[str, Any]:
     """The JSON object in `path`; `what` names the kind of file in the error message."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LeukoliteError(
             expected=f"{what} (JSON) at {show(path)}",
             found=reason(error),

@@ -65,8 +65,8 @@ def _csv(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | 
 def _csv_row(values: Sequence[object]) -> str:
     """One row, quoted where it must be."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
+    csv.writer(buffer).writerow(values)  # before Python 3.13 a carriage return is quoted only if rows end in one
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 FORMATTERS: dict[str, Formatter] = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}

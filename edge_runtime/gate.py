@@ -90,7 +90,7 @@ def load_policy(path: str | os.PathLike[str] | None) -> Policy:
         return Policy()
     try:
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LeukoliteError(
             expected=f"a gate policy (TOML) at {show(path)}", found=reason(error), remedy="check the file"
         ) from error
@@ -136,10 +136,10 @@ def _comparable(candidate: EvalReport, reference: EvalReport) -> Iterator[Rule]:
 
 def _rates(candidate: EvalReport, reference: EvalReport, policy: Policy) -> Iterator[Rule]:
     """Floors and drops of accuracy, and of tpr and tnr of each label in either report."""
-    hits = None if candidate.accuracy is None else round(candidate.accuracy * candidate.n)
-    overall = wilson(hits, candidate.n) if hits is not None and math.isfinite(candidate.accuracy or 0) else None
-    yield _floor("min_accuracy", OVERALL, policy.min_accuracy, candidate.accuracy, overall)
-    yield _drop("max_accuracy_drop", OVERALL, policy.max_accuracy_drop, candidate.accuracy, reference.accuracy, overall)
+    seen, before = (report.accuracy if report.n else None for report in (candidate, reference))
+    overall = wilson(round(seen * candidate.n), candidate.n) if _is_rate(seen) else None
+    yield _floor("min_accuracy", OVERALL, policy.min_accuracy, seen, overall)
+    yield _drop("max_accuracy_drop", OVERALL, policy.max_accuracy_drop, seen, before, overall)
     for label in dict.fromkeys((*reference.labels, *candidate.labels)):
         for rate in ("tpr", "tnr"):
             seen, before = _rate(candidate, label, rate), _rate(reference, label, rate)
@@ -149,9 +149,13 @@ def _rates(candidate: EvalReport, reference: EvalReport, policy: Policy) -> Iter
 
 
 def _rate(report: EvalReport, label: str, rate: str) -> float | None:
-    """A class's rate; None where the report has no such class."""
-    value: float | None = getattr(report.per_class.get(label), rate, None)
-    return value
+    """A class's rate; None where the report has no such class, or no samples behind the rate."""
+    rates = report.per_class.get(label)
+    if rates is None:
+        return None
+    if rate == "tpr":
+        return rates.tpr if rates.tp + rates.fn else None
+    return rates.tnr if rates.tn + rates.fp else None
 
 
 def _floor(name: str, label: str, limit: float, seen: float | None, interval: Interval | None) -> Rule:

@@ -62,12 +62,16 @@ class Groups:
 def read_groups(path: str | os.PathLike[str]) -> Groups:
     """Read a groups file; LeukoliteError when it is missing or has not the columns path, source, group."""
     try:
-        with Path(path).open(encoding="utf-8", newline="") as stream:
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             missing = set(COLUMNS) - set(reader.fieldnames or ())
             if missing:
                 raise ValueError(f"the columns {', '.join(reader.fieldnames or ['none'])}")
-            rows = [(PurePath(row["path"]), Origin(row["source"], row["group"])) for row in reader]
+            rows = []
+            for row in reader:
+                if not all(row[column] for column in COLUMNS):
+                    raise ValueError(f"line {reader.line_num} without one of them")
+                rows.append((PurePath(row["path"]), Origin(row["source"], row["group"])))
     except (OSError, ValueError, csv.Error) as error:
         raise LeukoliteError(
             expected=f"a CSV with the columns {', '.join(COLUMNS)} at {show(path)}",

@@ -26,6 +26,10 @@ FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 MAX_PIXELS = 64_000_000
 """Larger images are refused from their header: 64 megapixels decode to 192 MB, what a 512 MB Pi can spare."""
 
+MAX_BYTES = 4 * MAX_PIXELS
+"""Larger files are refused unread: no picture of MAX_PIXELS needs more, and reading one would fill the memory."""
+
+COLOR_ORDER = "RGB"
 BACKGROUND = (0, 0, 0)
 """What lies behind transparency and beside a picture of another aspect ratio: the data set's own black fill."""
 
@@ -77,11 +81,18 @@ def decode(source: str | os.PathLike[str] | bytes, *, height_px: int, width_px: 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a regular file; folders, pipes and devices are refused because reading them may never end."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
             raise LeukoliteError(
                 expected="a regular file",
                 found="a folder, pipe or device",
                 remedy="name a file",
+            )
+        if status.st_size > MAX_BYTES:
+            raise LeukoliteError(
+                expected=f"a file of at most {MAX_BYTES:,} bytes",
+                found=f"{status.st_size:,}",
+                remedy="replace the file or leave it out",
             )
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:

@@ -25,13 +25,28 @@ def expand(arguments: Iterable[str], *, stdin: Iterable[str] = ()) -> Iterator[I
     """
     for argument in arguments:
         if argument == "-":
-            yield from expand(line.rstrip("\n") for line in stdin if line.strip())
-        elif os.path.isdir(argument):
-            yield from _or_missing(argument, list_images(argument), wanted="a folder with images")
-        elif os.path.lexists(argument):
-            yield Input(argument)
+            for line in stdin:
+                if line.strip():
+                    yield from _expand_one(line.rstrip("\n"))
         else:
-            yield from _or_missing(argument, sorted(glob.glob(argument, recursive=True)), wanted="an existing file")
+            yield from _expand_one(argument)
+
+
+def _expand_one(argument: str) -> Iterator[Input]:
+    """The images behind one path or glob."""
+    if os.path.isdir(argument):
+        yield from _or_missing(argument, list_images(argument), wanted="a folder with images")
+    elif os.path.lexists(argument):
+        yield Input(argument)
+    else:
+        yield from _or_missing(argument, _glob(argument), wanted="an existing file")
+
+
+def _glob(pattern: str) -> list[str]:
+    """What matches, sorted: files, and the images in folders that match; each once, though `**` finds both."""
+    matches = sorted(glob.glob(pattern, recursive=True))
+    nested = (list_images(match) if os.path.isdir(match) else [match] for match in matches)
+    return sorted({os.path.normpath(path) for paths in nested for path in paths})
 
 
 def list_images(folder: str | os.PathLike[str]) -> list[str]:

@@ -13,6 +13,7 @@ Z95 = 1.959963984540054  # 97.5th percentile of the standard normal distribution
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 RESAMPLES = 10_000
 RESAMPLING_SEED = 20_240_501
+_DRAWN_AT_ONCE = 250  # with 10,000 groups the weights of as many resamples take 20 MB
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,10 @@ def cluster_bootstrap(matrices: Counts, *, resamples: int = RESAMPLES, seed: int
     drawn = np.zeros((resamples, classes, classes + 1))
     for label in np.unique(main_class):
         members = matrices[main_class == label]
-        weights = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
-        drawn += np.tensordot(weights, members, axes=1)
+        shares, counts = np.full(len(members), 1 / len(members)), members.astype(float)
+        for start in range(0, resamples, _DRAWN_AT_ONCE):
+            part = drawn[start : start + _DRAWN_AT_ONCE]
+            part += np.tensordot(random.multinomial(len(members), shares, size=len(part)), counts, axes=1)
     totals = drawn.sum(axis=(1, 2))
     hits = drawn[:, range(classes), range(classes)]
     rows, columns = drawn.sum(axis=2), drawn[:, :, :classes].sum(axis=1)

@@ -74,7 +74,7 @@ def _check_shapes(inputs: list[Mapping[str, Any]], outputs: list[Mapping[str, An
     shape = list(inputs[0]["shape"]) if inputs else []
     is_image = len(inputs) == 1 and len(shape) == 4 and shape[0] == 1 and shape[3] == 3
     if not is_image or inputs[0]["dtype"] != np.uint8:
-        found = ", ".join(f"{np.dtype(tensor['dtype'])} {list(tensor['shape'])}" for tensor in inputs)
+        found = ", ".join(f"{np.dtype(tensor['dtype'])} {tensor['shape'].tolist()}" for tensor in inputs)
         raise LeukoliteError(
             expected="a model with one input, uint8 [1, H, W, 3]",
             found=found or "no input",
@@ -83,6 +83,6 @@ def _check_shapes(inputs: list[Mapping[str, Any]], outputs: list[Mapping[str, An
     if not outputs or len(outputs[0]["shape"]) != 2:
         raise LeukoliteError(
             expected="a model with an output of shape [1, classes]",
-            found=", ".join(str(list(tensor["shape"])) for tensor in outputs) or "no output",
+            found=", ".join(str(tensor["shape"].tolist()) for tensor in outputs) or "no output",
             remedy="convert it with `python -m convert`",
         )

@@ -27,7 +27,7 @@ def collect(*, packages: Sequence[str], started: float) -> dict[str, Any]:
     commit = git("rev-parse", "HEAD")
     return {
         "commit": commit,
-        "dirty": None if commit is None else bool(git("status", "--porcelain")),
+        "dirty": None if commit is None else bool(git("status", "--porcelain", "--untracked-files=no")),
         "packages": {name: version(name) for name in packages},
         "platform": {
             "system": platform.platform(),

@@ -1,8 +1,9 @@
 """EvalReport: how a model did on labelled images, as a file that the gate and the README's tables read."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,13 +66,16 @@ class EvalReport:
         try:
             known = {name: fields[name] for name in cls.__dataclass_fields__}
             known["labels"] = tuple(known["labels"])
-            known["per_class"] = {label: metrics.Rates(**rates) for label, rates in known["per_class"].items()}
+            if not all(isinstance(label, str) for label in known["labels"]):
+                raise ValueError("labels that are not text")
+            _check_counts(known["n"], known["n_errors"])
+            known["per_class"] = {label: _read_rates(rates) for label, rates in known["per_class"].items()}
             known["predictions"] = tuple(Outcome(**row) for row in known["predictions"])
             for part in ("data", "model"):
                 _ = known[part]["sha256"]  # a report that does not say on what proves nothing
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LeukoliteError(
-                expected="an EvalReport with all its fields",
+                expected="an EvalReport with all its fields valid",
                 found=reason(error),
                 remedy="make it again with `leukolite evaluate`",
             ) from error
@@ -80,6 +84,28 @@ class EvalReport:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON, atomically."""
         write_json(path, self.to_json())
+
+
+def _read_rates(fields: Mapping[str, Any]) -> metrics.Rates:
+    """One class's rates from JSON, where tuples are lists; an interval that is no two numbers becomes None."""
+    rates = metrics.Rates(**fields)
+    _check_counts(rates.n, rates.tp, rates.fp, rates.fn, rates.tn)
+    return replace(rates, tpr_ci95=_read_interval(rates.tpr_ci95), tnr_ci95=_read_interval(rates.tnr_ci95))
+
+
+def _read_interval(value: Sequence[float] | None) -> metrics.Interval | None:
+    """Two finite numbers, or None."""
+    if value is None:
+        return None
+    low, high = (float(end) for end in value)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def _check_counts(*counts: object) -> None:
+    """Raise ValueError unless all are whole numbers from 0."""
+    for count in counts:
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ValueError(f"a count of {count!r}")
 
 
 def load_report(path: str | os.PathLike[str]) -> EvalReport:

@@ -84,9 +84,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     optimised = ("epochs", "learning_rate", "weight_decay", "label_smoothing", "averaging_decay", "batch_size")
     float_stage: StageSettings = replace(preset.float_stage, **pick(optimised))
     qat_stage: StageSettings = replace(preset.qat_stage, **pick(("epochs", "learning_rate"), "qat_"))
-    return replace(
-        preset, network=network, float_stage=float_stage, qat_stage=qat_stage, **pick(("seed", "per_class"))
-    )
+    return replace(preset, network=network, float_stage=float_stage, qat_stage=qat_stage, **pick(("seed", "per_class")))
 
 
 def _data(args: argparse.Namespace) -> int:

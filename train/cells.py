@@ -58,21 +58,21 @@ def open_training_data(root: str | os.PathLike[str]) -> Dataset:
     return dataset
 
 
-def find_groups(dataset: Dataset, given: str | None) -> tuple[Groups | None, str]:
-    """The groups that apply to a data set, and where they come from.
+def find_groups(dataset: Dataset, given: str | None) -> tuple[Groups | None, Path | None]:
+    """The groups that apply to a data set, and their file.
 
     That is the file given; or groups.csv beside the images or a folder above them; or the committed facts
     about the public set, where they name every image; or none.
     """
     if given:
-        return read_groups(given), given
+        return read_groups(given), Path(given)
     for folder in (dataset.root, dataset.root.parent):
         if (folder / GROUPS_NAME).is_file():
-            return read_groups(folder / GROUPS_NAME), GROUPS_NAME
+            return read_groups(folder / GROUPS_NAME), folder / GROUPS_NAME
     known = read_groups(KNOWN_GROUPS)
     if all(known.find(image) for image in dataset.images):
-        return known, KNOWN_GROUPS.name
-    return None, "none: each image is taken for a cell of its own"
+        return known, KNOWN_GROUPS
+    return None, None
 
 
 def drop_unreadable(

@@ -26,7 +26,7 @@ class StageSettings:
     batch_size: int = 32
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    averaging_decay: float = 0.998
+    averaging_decay: float = 0.995
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Settings:
     """A whole run. `per_class` limits TRAIN to that many images a class, spread over its sources; 0 is all."""
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
-    float_stage: StageSettings = field(default_factory=lambda: StageSettings(epochs=10, learning_rate=2e-3))
+    float_stage: StageSettings = field(default_factory=lambda: StageSettings(epochs=8, learning_rate=2e-3))
     qat_stage: StageSettings = field(default_factory=lambda: StageSettings(epochs=2, learning_rate=1e-4))
     per_class: int = 0
     seed: int = 1

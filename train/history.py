@@ -40,7 +40,10 @@ def read_history(directory: Path) -> list[Epoch]:
     if not path.is_file():
         return []
     with path.open(newline="") as stream:
-        return [Epoch(epoch=int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(stream)]
+        return [
+            Epoch(epoch=int(row.pop("epoch")), **{k: float(v) for k, v in row.items()})
+            for row in csv.DictReader(stream)
+        ]
 
 
 def write_history(directory: Path, history: Sequence[Epoch]) -> None:
@@ -64,9 +67,7 @@ def draw_curves(directory: Path, history: Sequence[Epoch]) -> None:
     left.plot(numbers, [epoch.loss for epoch in history], marker="o", label="training loss")
     left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
     right.plot(numbers, [epoch.accuracy for epoch in history], marker="o", label="training accuracy")
-    right.plot(
-        numbers, [e.held_out_balanced_accuracy for e in history], marker="o", label="held-out balanced accuracy"
-    )
+    right.plot(numbers, [e.held_out_balanced_accuracy for e in history], marker="o", label="held-out balanced accuracy")
     right.plot(numbers, [epoch.held_out_lowest_tpr for epoch in history], marker="o", label="held-out lowest TPR")
     right.set(xlabel="epoch", ylabel="share", ylim=(0, 1.02))
     for axes in (left, right):

@@ -70,9 +70,7 @@ def fit(stage: Stage) -> list[Epoch]:
     Raises LeukoliteError when the loss is no number any more; the last checkpoint is kept.
     """
     done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    checkpoint = tf.train.Checkpoint(
-        model=stage.model, optimizer=stage.optimizer, averages=stage.averages, epoch=done
-    )
+    checkpoint = tf.train.Checkpoint(model=stage.model, optimizer=stage.optimizer, averages=stage.averages, epoch=done)
     manager = tf.train.CheckpointManager(checkpoint, str(stage.directory / "checkpoints"), CHECKPOINTS_KEPT)
     assign(stage.averages, stage.averaged)
     if manager.latest_checkpoint:

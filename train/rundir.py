@@ -1,11 +1,11 @@
 """The run directory: what a training stage leaves for `convert` and for whoever wants to repeat it.
 
-    run.json        settings, seed, data digest, groups, held-out figures, provenance (written last: the run is done)
-    settings.json   what the checkpoints belong to
-    model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logits [n, classes]
-    weights.h5      the same weights, for the next stage
-    held_out.json   EvalReport of each TRAIN image by the tower that never saw its source
-    history.csv, curves.png, checkpoints/
+run.json        settings, seed, data digest, groups, held-out figures, provenance (written last: the run is done)
+settings.json   what the checkpoints belong to
+model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logits [n, classes]
+weights.h5      the same weights, for the next stage
+held_out.json   EvalReport of each TRAIN image by the tower that never saw its source
+history.csv, curves.png, checkpoints/
 """
 
 import shutil

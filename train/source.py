@@ -6,9 +6,10 @@ from pathlib import Path
 
 from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import reason
-from edge_runtime.files import write_json
+from edge_runtime.files import read_json, write_json
 from edge_runtime.progress import progress
-from train.smears import README, README_NAME, SmearSettings, generate
+from train.cells import GROUPS_NAME, find_groups
+from train.smears import README, SmearSettings, generate
 
 Tell = Callable[[str], None]
 
@@ -17,6 +18,7 @@ USUAL_PLACE = Path("data/blood-cells")
 KAGGLE_HANDLE = "paultimothymooney/blood-cells"
 ROOT_NAME = "root"
 SOURCE_NAME = "source.json"
+README_NAME = "README.txt"
 
 
 def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
@@ -41,8 +43,19 @@ def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
     if not (link.is_symlink() and link.resolve() == root.resolve()):
         link.unlink(missing_ok=True)
         link.symlink_to(root.resolve(), target_is_directory=True)
-    write_json(out / SOURCE_NAME, {"rehearsal": rehearsal, "train": split.counts()})
+    _leave_groups(out / GROUPS_NAME, find_groups(split, None)[1])
+    facts = {"root": str(root.resolve()), "rehearsal": rehearsal, "train": split.counts()}
+    # Unchanged facts leave the file alone, so that `make` sees nothing to do.
+    if not (out / SOURCE_NAME).is_file() or read_json(out / SOURCE_NAME, what="the data stage's file") != facts:
+        write_json(out / SOURCE_NAME, facts)
     return link
+
+
+def _leave_groups(link: Path, groups: Path | None) -> None:
+    """Link the groups file that applies, if any, to the place where the other stages look for it."""
+    link.unlink(missing_ok=True)
+    if groups:
+        link.symlink_to(groups.resolve())
 
 
 def is_rehearsal(data: str) -> bool:

@@ -1,7 +1,6 @@
 """The two stages from beginning to end: what a command of `train` does."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ from train.cells import Cells, drop_unreadable, find_groups, gather, open_traini
 from train.config import Settings, StageSettings
 from train.history import Epoch, draw_curves
 from train.loop import Stage, batches, fit, forward_of, held_out_logits
-
-Tell = Callable[[str], None]
+from train.source import Tell, is_rehearsal
 
 
 def train_float(data: str, out: Path, *, settings: Settings, groups: str | None, tell: Tell) -> EvalReport:
@@ -34,7 +32,13 @@ def train_float(data: str, out: Path, *, settings: Settings, groups: str | None,
     history = fit(stage)
     logits = held_out_logits(stage, np.arange(len(cells.images)))
     deployed = network.fold(model, settings.network, classes=len(cells.labels))
-    finish = {"stage": "float", "variant": "float32", "groups": origin, "parameters": deployed.count_params()}
+    finish = {
+        "stage": "float",
+        "variant": "float32",
+        "groups": origin,
+        "rehearsal": is_rehearsal(data),
+        "parameters": deployed.count_params(),
+    }
     return _finish(out, deployed, stage, history, logits, settings=settings, started=started, facts=finish)
 
 
@@ -61,7 +65,13 @@ def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell
     history = fit(stage)
     qat.settle_kernels(quantized, next(iter(batches(stage, shown)))[0])
     logits = held_out_logits(stage, np.arange(len(cells.images)))
-    finish = {"stage": "qat", "variant": "int8_qat", "groups": origin, "parameters": deployed.count_params()}
+    finish = {
+        "stage": "qat",
+        "variant": "int8_qat",
+        "groups": origin,
+        "rehearsal": is_rehearsal(data),
+        "parameters": deployed.count_params(),
+    }
     return _finish(out, quantized, stage, history, logits, settings=settings, started=started, facts=finish)
 
 
@@ -70,7 +80,7 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
     dataset = open_training_data(data)
     for name in dataset.ignored:
         tell(f"{name}: ignored, its name does not end as an image's does")
-    found, origin = find_groups(dataset, groups)
+    found, path = find_groups(dataset, groups)
     shape = settings.network
     with progress("check", total=len(dataset.images)) as advance:
         images, complaints = drop_unreadable(
@@ -78,9 +88,8 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
         )
     for complaint in complaints:
         tell(f"left out: {complaint}")
-    cells = gather(
-        dataset, images, groups=found, folds=shape.towers, per_class=settings.per_class, seed=settings.seed
-    )
+    cells = gather(dataset, images, groups=found, folds=shape.towers, per_class=settings.per_class, seed=settings.seed)
+    origin = path.name if path else "none, so that each image is taken for a cell of its own"
     counts = ", ".join(f"{label} {count}" for label, count in cells.sources().items())
     tell(f"{len(cells.images)} images; source cells: {counts} (groups: {origin})")
     return cells, origin
@@ -121,9 +130,7 @@ def _finish(
     model.save_weights(str(out / rundir.WEIGHTS_NAME))
     rundir.export(model, out, settings=settings.network)
     draw_curves(out, history)
-    report = rundir.held_out_report(
-        stage.cells, logits, variant=facts["variant"], directory=out, provenance=provenance
-    )
+    report = rundir.held_out_report(stage.cells, logits, variant=facts["variant"], directory=out, provenance=provenance)
     cells = stage.cells
     write_json(
         out / rundir.RUN_NAME,

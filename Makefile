@@ -1,0 +1,119 @@
+# Two commands: `make run` takes the images to a gated int8 model, `make test` runs every check.
+#
+#   make run  [DATA=DIR] [PRESET=full|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
+#   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
+#
+# Stages, each a target that leaves files and is skipped when they are up to date:
+#   data, float, qat, convert, evaluate, gate, benchmark, report
+
+PRESET ?= full
+SEED ?= 1
+SPLIT ?= TEST
+PYTHON ?= python3
+BUILD ?= build/$(PRESET)-seed$(SEED)
+ifeq ($(PRESET),quick)
+POLICY ?= gate-quick.toml
+endif
+
+.DELETE_ON_ERROR:
+.ONESHELL:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VENV := .venv
+PY := $(VENV)/bin/python
+LEUKOLITE := $(VENV)/bin/leukolite
+READY := $(VENV)/ready
+EXTRAS := train,bench,test
+
+SOURCE := $(BUILD)/data/source.json
+FLOAT := $(BUILD)/float/run.json
+QAT := $(BUILD)/qat/run.json
+SUMS := $(BUILD)/bundles/SHA256SUMS
+INT8 := $(BUILD)/bundles/leukolite-int8.tflite
+FLOAT32 := $(BUILD)/bundles/leukolite-float32.tflite
+EVALUATIONS := $(BUILD)/reports/int8.json $(BUILD)/reports/float32.json
+VERDICT := $(BUILD)/reports/verdict.json
+LATENCY := $(BUILD)/reports/latency.json
+REPORT := $(BUILD)/reports/report.md
+
+RUNTIME_CODE := $(wildcard edge_runtime/*.py)
+TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/dataset.py edge_runtime/groups.py
+CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
+BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
+
+# Options that depend on files which the data stage leaves or not, and on variables.
+groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
+gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(if $(POLICY),--policy $(POLICY))
+
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help always
+
+run: report
+	@echo "report: $(REPORT)"
+	$(LEUKOLITE) gate $(gate_options)
+
+help:
+	@sed -n '1,9s/^# \{0,1\}//p' Makefile
+
+setup: $(READY)
+data: $(SOURCE)
+float: $(FLOAT)
+qat: $(QAT)
+convert: $(SUMS)
+evaluate: $(EVALUATIONS)
+gate: $(VERDICT)
+	$(LEUKOLITE) gate $(gate_options)
+benchmark: $(LATENCY)
+report: $(REPORT)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	touch $@
+
+# Looked at in every run; source.json changes only when the data set does.
+$(SOURCE): $(READY) always
+	$(PY) -m train data --out $(BUILD)/data $(if $(DATA),--data "$(DATA)")
+
+$(FLOAT): $(SOURCE) $(TRAIN_CODE)
+	$(PY) -m train float --data $(BUILD)/data/root $(groups_option) --preset $(PRESET) --seed $(SEED) --out $(BUILD)/float
+
+$(QAT): $(FLOAT)
+	$(PY) -m train qat --data $(BUILD)/data/root $(groups_option) --run $(BUILD)/float --out $(BUILD)/qat
+
+$(SUMS): $(QAT) $(CONVERT_CODE)
+	$(PY) -m convert --float $(BUILD)/float --qat $(BUILD)/qat --data $(BUILD)/data/root --split $(SPLIT) \
+		$(groups_option) --out $(BUILD)/bundles
+
+$(BUILD)/reports/%.json: $(SUMS)
+	$(LEUKOLITE) evaluate -m $(BUILD)/bundles/leukolite-$*.tflite --data $(BUILD)/data/root --split $(SPLIT) \
+		$(groups_option) --report $@
+
+# A failed gate does not keep the benchmark and the report from being made; `run` ends with its status.
+$(VERDICT): $(EVALUATIONS) $(POLICY)
+	$(LEUKOLITE) gate $(gate_options) --json $@ >/dev/null || test $$? -eq 1
+
+$(LATENCY): $(SUMS) $(BENCH_CODE)
+	$(PY) -m benchmarks run --int8 $(INT8) --float32 $(FLOAT32) --data $(BUILD)/data/root --out $@
+
+$(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
+	$(PY) -m benchmarks report --int8 $(BUILD)/reports/int8.json --float32 $(BUILD)/reports/float32.json \
+		--verdict $(VERDICT) --latency $(LATENCY) --history $(BUILD)/float/history.csv --out $(BUILD)/reports
+
+test: lint unit
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+unit: $(READY)
+	$(PY) -m pytest
+
+wheel: $(READY)
+	$(PY) -m build --wheel --outdir dist
+
+clean:
+	rm -rf build dist
+
+always:

@@ -1,0 +1,51 @@
+"""What one measurement is about: a loaded model in its role, and the picture it is shown."""
+
+import os
+from dataclasses import dataclass
+
+from benchmarks.picture import Picture
+from edge_runtime.classifier import Classifier
+from edge_runtime.errors import LeukoliteError
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and a picture. `role` is one of `config.ROLES`; the card's variant says which kind of int8 it is."""
+
+    role: str
+    classifier: Classifier
+    picture: Picture
+    num_threads: int
+
+    @property
+    def size_px(self) -> dict[str, int]:
+        """The model's input size, as `edge_runtime.image.decode` takes it."""
+        return {"height_px": self.classifier.model.height_px, "width_px": self.classifier.model.width_px}
+
+    def about(self, stage: str) -> dict[str, object]:
+        """What was measured, as `benchmarks.latency` reads it back."""
+        return {
+            "stage": stage,
+            "role": self.role,
+            "variant": self.classifier.card.variant,
+            "model_file": self.classifier.path.name,
+            "model_sha256": self.classifier.digest,
+            "training_seed": self.classifier.card.training.get("seed"),
+            "uses_delegate": self.classifier.model.uses_delegate,
+            "input_px": list(self.size_px.values()),
+            "image": self.picture.name,
+            "image_sha256": self.picture.digest,
+            "num_threads": self.num_threads,
+        }
+
+
+def load(model: str | os.PathLike[str], *, role: str, picture: Picture, num_threads: int = 1) -> Subject:
+    """Load a bundle for a role; LeukoliteError when it is of the other, since all ratios would be upside down."""
+    classifier = Classifier(model, num_threads=num_threads)
+    if not classifier.card.variant.startswith(role):
+        raise LeukoliteError(
+            expected=f"a bundle of variant {role} for the {role} model",
+            found=f"{classifier.card.variant} in {classifier.path.name}",
+            remedy="name the other file",
+        )
+    return Subject(role=role, classifier=classifier, picture=picture, num_threads=num_threads)

@@ -1,0 +1,43 @@
+"""`python -m convert`: training runs in, bundles out."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from edge_runtime.command import DONE, Parser, run
+
+PROG = "convert"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is not for users
+    return run(build_parser(), argv)
+
+
+def build_parser() -> Parser:
+    """All options."""
+    parser = Parser(prog=PROG, description="Convert trained networks to bundles. Research use only.")
+    parser.add_argument("--float", required=True, type=Path, metavar="RUN", help="run directory of `train float`")
+    parser.add_argument("--qat", required=True, type=Path, metavar="RUN", help="run directory of `train qat`")
+    parser.add_argument("--data", required=True, metavar="DIR", help="labelled images for the figures in the cards")
+    parser.add_argument("--split", default="TEST")
+    parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write the bundles to")
+    parser.set_defaults(call=_convert)
+    return parser
+
+
+def _convert(args: argparse.Namespace) -> int:
+    """Convert, and print a table."""
+    from convert.config import Settings
+    from convert.release import convert, table
+
+    settings = Settings(data=args.data, split=args.split, groups=args.groups)
+    sys.stdout.writelines(table(convert(args.float, args.qat, args.out, settings=settings)))
+    return DONE
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,95 @@
+"""Make a bundle: the converted model with its card, measured on labelled images first."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from convert.config import ABSTAIN_BELOW, LICENCE, OLDEST_RUNTIME, TEMPERATURE, Settings
+from edge_runtime import card as cards
+from edge_runtime.card import Card, InputSpec
+from edge_runtime.classifier import Classifier
+from edge_runtime.dataset import open_dataset
+from edge_runtime.evaluation import evaluate
+from edge_runtime.files import write_atomic
+from edge_runtime.golden import golden_record
+from edge_runtime.groups import read_groups
+from edge_runtime.image import BACKGROUND, DECODE_RULE, RESIZE_RULE
+from edge_runtime.model import Model
+from edge_runtime.report import EvalReport
+
+
+def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings: Settings) -> bytes:
+    """The bundle of a converted model: measured with a card that lacks the figures, then given the whole card.
+
+    Args:
+        model: the bytes of the .tflite.
+        run: the run.json of the training run behind it.
+        variant: one of edge_runtime.card.VARIANTS.
+        settings: what to measure it on.
+    """
+    card = describe(model, run, variant=variant, accuracy=None)
+    return cards.attach(
+        model, describe(model, run, variant=variant, accuracy=_measure(cards.attach(model, card), settings))
+    )
+
+
+def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Mapping[str, Any] | None) -> Card:
+    """The card of a converted model."""
+    loaded = Model(model)
+    return Card(
+        schema_version=cards.SCHEMA_VERSION,
+        labels=tuple(run["labels"]),
+        input=InputSpec(
+            height=loaded.height_px,
+            width=loaded.width_px,
+            color_order="RGB",
+            resize=RESIZE_RULE,
+            decode=DECODE_RULE,
+            background=BACKGROUND,
+        ),
+        normalization={"mean": 0.0, "std": 255.0},
+        temperature=TEMPERATURE,
+        abstain_below=ABSTAIN_BELOW,
+        variant=variant,
+        training={
+            "data_sha256": run["data"]["sha256"],
+            "images": run["data"]["n"],
+            "sources": run["data"]["sources"],
+            "rehearsal": run["rehearsal"],
+            "recipe": run["settings"],
+            "seed": run["settings"]["seed"],
+            "commit": run["provenance"]["commit"],
+        },
+        accuracy=accuracy,
+        golden=golden_record(loaded),
+        runtime=OLDEST_RUNTIME,
+        licence=LICENCE,
+        intended_use=cards.INTENDED_USE,
+    )
+
+
+def _measure(bundle: bytes, settings: Settings) -> dict[str, Any]:
+    """The figures of a bundle for its card."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle.tflite"
+        write_atomic(path, [bundle])
+        groups = read_groups(settings.groups) if settings.groups else None
+        report, _ = evaluate(Classifier(path), open_dataset(settings.data, split=settings.split), groups=groups)
+    return summary(report)
+
+
+def summary(report: EvalReport) -> dict[str, Any]:
+    """The part of an EvalReport that fits a card."""
+    return {
+        "split": report.data["split"],
+        "data_sha256": report.data["sha256"],
+        "n": report.n,
+        "n_errors": report.n_errors,
+        "accuracy": report.accuracy,
+        "accuracy_ci95_by_source": None if report.groups is None else report.groups["accuracy_ci95"],
+        "balanced_accuracy": report.balanced_accuracy,
+        "per_class": {
+            label: {"n": rates.n, "tpr": rates.tpr, "tnr": rates.tnr} for label, rates in report.per_class.items()
+        },
+    }

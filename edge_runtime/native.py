@@ -1,0 +1,33 @@
+"""Keep native libraries from writing to the user's terminal while they load."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2 meanwhile; it is shown only when the block raises.
+
+    For command lines, while one thread runs: the descriptor belongs to the whole process.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # standard error is closed: nobody would read it anyway
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,89 @@
+"""What all tests share: generated pictures, a tiny model that knows colours, and the real data set where it is."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edge_runtime.errors import LeukoliteError
+from tests import tiny_model
+
+COLORS = {"BLUE": (0, 0, 255), "DARK": (0, 0, 0), "GREEN": (0, 255, 0), "RED": (255, 0, 0)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the real data set, so that `-m "not data"` leaves it out."""
+    for item in items:
+        if "data_root" in getattr(item, "fixturenames", ()):
+            item.add_marker("data")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The root of the real data set."""
+    named = os.environ.get("LEUKOLITE_DATA")
+    if not named:
+        pytest.skip(
+            "needs the real data set: set LEUKOLITE_DATA to the folder of the Kaggle download "
+            "paultimothymooney/blood-cells"
+        )
+    return Path(named)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a picture of one colour: picture("RED/a.png"), picture("b.jpg", color="BLUE", size=(32, 24)).
+
+    Without a colour it is that of the folder it lies in, or red.
+    """
+
+    def write(name: str, *, color: str | None = None, size: tuple[int, int] = (32, 24)) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        chosen = COLORS[color] if color else COLORS.get(path.parent.name, COLORS["RED"])
+        Image.new("RGB", size, chosen).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def colors(picture: Callable[..., Path], tmp_path: Path) -> Path:
+    """A data set with a split: TEST/<colour>/{a,b}.png, which the tiny model classifies without a mistake."""
+    for label in COLORS:
+        for name in ("a.png", "b.png"):
+            picture(f"colors/TEST/{label}/{name}")
+    return tmp_path / "colors"
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with its card, int8 inside."""
+    path = tmp_path_factory.mktemp("bundle") / "tiny-int8.tflite"
+    path.write_bytes(tiny_model.bundle_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def float_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model in float32."""
+    path = tmp_path_factory.mktemp("bundle") / "tiny-float32.tflite"
+    path.write_bytes(tiny_model.bundle_bytes(variant="float32"))
+    return path
+
+
+@pytest.fixture
+def refused() -> Callable[..., AbstractContextManager[None]]:
+    """A context in which a LeukoliteError must be raised that says, on one line, expected, got and a remedy."""
+
+    @contextmanager
+    def check(match: str | None = None) -> Iterator[None]:
+        with pytest.raises(LeukoliteError, match=match) as caught:
+            yield
+        assert re.fullmatch("expected .+, got .+; .+", str(caught.value)), caught.value
+
+    return check

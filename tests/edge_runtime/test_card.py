@@ -1,0 +1,173 @@
+import io
+import json
+import zipfile
+from dataclasses import asdict
+
+import pytest
+
+from edge_runtime.card import CARD_NAME, LABELS_NAME, Card, attach, load_card, read_model
+from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes
+
+
+def with_card_text(text: bytes) -> bytes:
+    """A bundle whose card holds any bytes."""
+    buffer = io.BytesIO(model_bytes())
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(CARD_NAME, text)
+    return buffer.getvalue()
+
+
+def test_card_comes_back_whole(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(attach(model_bytes(), CARD))
+    assert load_card(path) == CARD
+    assert load_card(str(path)) == CARD
+    assert load_card(path.read_bytes()) == CARD
+
+
+def test_bundle_is_the_model_and_a_zip_that_any_tool_reads():
+    bundle = attach(model_bytes(), CARD)
+    assert bundle.startswith(model_bytes())
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == sorted([CARD_NAME, LABELS_NAME])
+        assert archive.read(LABELS_NAME).decode().splitlines() == list(LABELS)
+        assert json.loads(archive.read(CARD_NAME)) == json.loads(json.dumps(asdict(CARD)))
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_same_model_and_card_give_the_same_bytes():
+    assert attach(model_bytes(), CARD) == attach(model_bytes(), CARD)
+    assert attach(model_bytes(), CARD) != bundle_bytes(licence="none")
+
+
+def test_labels_beyond_ascii_survive():
+    assert load_card(bundle_bytes(labels=("Neutrophil (segmentkernig)", "白血球", "c", "d"))).labels[1] == "白血球"
+
+
+def test_a_later_field_is_ignored():
+    assert Card.from_json({**CARD.to_json(), "mood": "good"}) == CARD
+
+
+@pytest.mark.parametrize("field", [name for name in CARD.to_json() if name != "schema_version"])
+def test_missing_field_is_refused_by_name(field, refused):
+    fields = CARD.to_json()
+    del fields[field]
+    with refused(f"KeyError: '{field}'"):
+        Card.from_json(fields)
+
+
+@pytest.mark.parametrize("field", CARD.to_json()["input"])
+def test_missing_field_of_the_input_is_refused_by_name(field, refused):
+    fields = CARD.to_json()
+    del fields["input"][field]
+    with refused(f"KeyError: '{field}'"):
+        Card.from_json(fields)
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", None])
+def test_other_schema_is_refused(version, refused):
+    with refused("expected a card of schema 1"):
+        Card.from_json({**CARD.to_json(), "schema_version": version})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("labels", 5),
+        ("labels", []),
+        ("labels", ["A", "A", "B"]),
+        ("labels", ["A", ""]),
+        ("labels", [1, 2]),
+        ("labels", [["A"], ["B"]]),
+        ("input", None),
+        ("input", "large"),
+        ("temperature", "warm"),
+        ("temperature", None),
+        ("abstain_below", -0.1),
+        ("abstain_below", 1.1),
+        ("abstain_below", float("nan")),
+        ("variant", "int4"),
+    ],
+)
+def test_senseless_value_is_refused(field, value, refused):
+    with refused():
+        Card.from_json({**CARD.to_json(), field: value})
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"5", b"null", b"\xff\xfe", b"[" * 100_000])
+def test_card_that_is_no_json_object_is_refused(text, refused):
+    with refused(f"expected {CARD_NAME} inside the model"):
+        load_card(with_card_text(text))
+
+
+@pytest.mark.parametrize("content", [model_bytes(), b"", b"PK\x05\x06"], ids=["no card", "empty", "zip's last words"])
+def test_model_without_a_card_is_refused(content, refused):
+    with refused(f"expected {CARD_NAME} inside the model"):
+        load_card(content)
+
+
+def test_zip_without_the_card_is_refused(refused):
+    buffer = io.BytesIO(model_bytes())
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(LABELS_NAME, "A\nB\n")
+    with refused(f"expected {CARD_NAME} inside the model"):
+        load_card(buffer.getvalue())
+
+
+def test_truncated_bundle_is_refused_wherever_it_was_cut(refused):
+    whole = bundle_bytes()
+    for size in range(0, len(whole), 97):
+        with refused():
+            load_card(whole[:size])
+
+
+def test_flipped_bits_in_the_card_are_noticed_or_harmless(refused):
+    whole, start = bundle_bytes(), len(model_bytes())
+    texts = whole.index(b'{\n "schema_version"'), whole.index(b"PK\x01\x02")
+    for position in range(start, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x10
+        if texts[0] <= position < texts[1]:  # zip's checksum covers the card itself
+            with refused():
+                load_card(bytes(damaged))
+            continue
+        try:
+            assert load_card(bytes(damaged)) == CARD
+        except Exception as error:
+            with refused():
+                raise error
+
+
+def test_error_names_the_file(tmp_path, refused):
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(model_bytes())
+    with refused(f"inside {path}"):
+        load_card(path)
+
+
+def test_read_model_gives_the_bytes(bundle):
+    assert read_model(bundle) == bundle.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b"<html>", "6 bytes that start with"),
+        (b"\x1c\0\0\0TFL2more", "12 bytes that start with"),
+        (model_bytes()[:6], "6 bytes"),
+    ],
+)
+def test_what_is_no_tflite_is_refused(tmp_path, content, found, refused):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with refused(f"expected a TFLite model .* at {path}, got {found}"):
+        read_model(path)
+
+
+def test_missing_model_and_folder_are_refused(tmp_path, refused):
+    with refused(f"expected a TFLite model at {tmp_path}/none.tflite, got No such file"):
+        read_model(tmp_path / "none.tflite")
+    with refused("got a folder"):
+        read_model(tmp_path)

@@ -1,0 +1,145 @@
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge_runtime.classifier import Classifier, Prediction, failed
+from edge_runtime.files import sha256
+from tests.conftest import COLORS
+from tests.tiny_model import CARD, LABELS, bundle_bytes
+
+KEYS = ["path", "label", "confidence", "probabilities", "abstained", "error", "latency_ms"]  # as the contract has them
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle):
+    return Classifier(bundle)
+
+
+def save(folder, **changes):
+    """A bundle with another card, in a file."""
+    path = folder / "changed.tflite"
+    path.write_bytes(bundle_bytes(**changes))
+    return path
+
+
+@pytest.mark.parametrize("color", COLORS)
+@pytest.mark.parametrize("name", ["cell.png", "cell.jpg", "cell.tif"])
+def test_names_the_colour_of_a_picture(classifier, picture, color, name):
+    path = picture(name, color=color)
+    prediction = classifier.classify(path)
+    assert (prediction.label, prediction.top_label, prediction.path) == (color, color, str(path))
+    assert prediction.confidence == max(prediction.probabilities.values())
+    assert list(prediction.probabilities) == list(LABELS)
+    assert (prediction.abstained, prediction.error) == (False, None)
+
+
+def test_bytes_are_classified_like_the_file(classifier, picture):
+    path = picture("cell.png", color="GREEN")
+    from_bytes, from_file = classifier.classify(path.read_bytes()), classifier.classify(str(path))
+    assert from_bytes.probabilities == from_file.probabilities
+    assert (from_bytes.path, from_file.path) == ("", str(path))
+
+
+def test_float_bundle_names_the_same(float_bundle, picture):
+    assert Classifier(float_bundle).classify(picture("a.png", color="BLUE")).label == "BLUE"
+
+
+@pytest.mark.parametrize(("threshold", "label"), [(0.0, "DARK"), (0.6, "DARK"), (0.8, None), (1.0, None)])
+def test_threshold_decides_whether_there_is_a_label(bundle, picture, threshold, label):
+    prediction = Classifier(bundle, threshold=threshold).classify(picture("black.png", color="DARK"))
+    assert 0.6 < prediction.confidence < 0.8  # softmax of (0, 2, 0, 0) is 0.71; see tiny_model
+    assert (prediction.label, prediction.abstained) == (label, label is None)
+    assert prediction.top_label == "DARK"
+
+
+def test_confidence_at_the_threshold_is_enough(bundle, picture):
+    path = picture("black.png", color="DARK")
+    reached = Classifier(bundle).classify(path).confidence
+    assert Classifier(bundle, threshold=reached).classify(path).label == "DARK"
+    assert Classifier(bundle, threshold=np.nextafter(reached, 1)).classify(path).label is None
+
+
+def test_threshold_comes_from_the_card_unless_given(tmp_path, picture):
+    path, black = save(tmp_path, abstain_below=0.9), picture("black.png", color="DARK")
+    assert Classifier(path).classify(black).abstained
+    assert not Classifier(path, threshold=0.1).classify(black).abstained
+
+
+def test_unreadable_picture_is_a_prediction_with_an_error(classifier, tmp_path):
+    prediction = classifier.classify(tmp_path / "missing.png")
+    assert prediction.to_json() == {
+        "path": str(tmp_path / "missing.png"),
+        "label": None,
+        "confidence": None,
+        "probabilities": {},
+        "abstained": False,
+        "error": "expected a file that can be read, got No such file or directory; check the path and its permissions",
+        "latency_ms": None,
+    }
+    assert prediction.top_label is None
+    assert prediction == failed(prediction.path, prediction.error)
+
+
+def test_json_object_has_the_contracts_keys(classifier, picture):
+    fields = classifier.classify(picture("cell.png")).to_json()
+    assert list(fields) == KEYS
+    assert list(fields["latency_ms"]) == ["decode", "invoke", "total"]
+    assert fields["probabilities"]["RED"] == fields["confidence"]
+
+
+def test_latency_adds_up(classifier, picture):
+    latency = classifier.classify(picture("cell.png")).latency_ms
+    assert min(latency.decode, latency.invoke) > 0
+    # Both parts are measured with the clock of the whole; only float rounding can part them.
+    assert latency.total == pytest.approx(latency.decode + latency.invoke, rel=1e-6)
+
+
+@pytest.mark.parametrize(("top_k", "names"), [(1, ["B"]), (2, ["B", "C"]), (9, ["B", "C", "A"]), (None, ["B", "C", "A"])])
+def test_top_is_the_most_probable_first(top_k, names):
+    prediction = Prediction("x", "B", 0.6, {"A": 0.1, "B": 0.6, "C": 0.3}, False, None, None)
+    assert list(prediction.top(top_k)) == names
+    assert sorted(prediction.to_json(top_k=top_k)["probabilities"]) == sorted(names)
+
+
+def test_knows_the_digest_of_its_file(classifier, bundle):
+    assert classifier.digest == sha256(bundle.read_bytes())
+    assert classifier.path == bundle
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"labels": LABELS[:3]},
+        {"labels": (*LABELS, "WHITE")},
+        {"input": replace(CARD.input, height=CARD.input.height + 1)},
+        {"input": replace(CARD.input, height=CARD.input.width, width=CARD.input.height)},
+        {"input": replace(CARD.input, color_order="BGR")},
+        {"input": replace(CARD.input, resize="stretch")},
+        {"input": replace(CARD.input, decode="whole")},
+        {"input": replace(CARD.input, background=(255, 255, 255))},
+    ],
+    ids=str,
+)
+def test_card_that_does_not_fit_is_refused(tmp_path, changes, refused):
+    with refused("changed.tflite"):
+        Classifier(save(tmp_path, **changes))
+
+
+def test_missing_model_is_refused(tmp_path, refused):
+    with refused("expected a TFLite model at"):
+        Classifier(tmp_path / "none.tflite")
+
+
+def test_damaged_model_that_answers_nan_is_an_error_not_a_label(classifier, picture, monkeypatch):
+    monkeypatch.setattr(classifier.model, "predict", lambda pixels: np.full(len(LABELS), np.nan, np.float32))
+    prediction = classifier.classify(picture("cell.png"))
+    assert prediction.label is None
+    assert "NaN" in prediction.error
+
+
+@pytest.mark.timeout(20)
+def test_pipe_is_not_waited_for(classifier, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "regular file" in classifier.classify(tmp_path / "pipe.png").error

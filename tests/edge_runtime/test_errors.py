@@ -1,0 +1,33 @@
+import pytest
+
+from edge_runtime.errors import LeukoliteError, reason, show
+
+
+def test_message_says_expected_found_and_remedy():
+    error = LeukoliteError(expected="a cat", found="a dog", remedy="feed it")
+    assert str(error) == "expected a cat, got a dog; feed it"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("cell 1.jpg", "cell 1.jpg"),
+        ("Zelle-ß.jpg", "Zelle-ß.jpg"),
+        ("two\nlines.jpg", r"two\nlines.jpg"),
+        ("bell\x07.jpg", r"bell\x07.jpg"),
+        ("not-utf8-\udcff.jpg", r"not-utf8-\udcff.jpg"),
+    ],
+)
+def test_show_is_printable_on_one_line(name, shown):
+    assert show(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("too\n  long"), "ValueError: too long"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_reason_is_one_line_with_the_type(error, text):
+    assert reason(error) == text

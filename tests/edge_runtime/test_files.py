@@ -1,0 +1,114 @@
+import hashlib
+import os
+import stat
+import threading
+
+import pytest
+
+from edge_runtime.files import read_json, sha256, write_atomic, write_json
+
+
+def test_writes_chunks_and_makes_the_folder(tmp_path):
+    write_atomic(tmp_path / "new" / "folder" / "out.bin", [b"one ", b"two"])
+    assert (tmp_path / "new" / "folder" / "out.bin").read_bytes() == b"one two"
+
+
+def test_replaces_an_old_file_and_leaves_nothing_beside_it(tmp_path):
+    (tmp_path / "out.bin").write_bytes(b"old and longer")
+    write_atomic(tmp_path / "out.bin", [b"new"])
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.bin", b"new")]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("power cut"), KeyboardInterrupt(), OSError("disk full")])
+def test_failure_half_way_leaves_the_old_file(tmp_path, error):
+    def chunks():
+        yield b"half"
+        raise error
+
+    (tmp_path / "out.bin").write_bytes(b"old")
+    with pytest.raises(BaseException, match="power cut|disk full|^$"):
+        write_atomic(tmp_path / "out.bin", chunks())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.bin", b"old")]
+
+
+def test_file_is_readable_as_the_umask_says(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_atomic(tmp_path / "out.bin", [b""])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.bin").stat().st_mode) == 0o640
+
+
+# A path below a regular file cannot be written even by root, as whom the tests may run.
+@pytest.mark.parametrize("name", ["file/out.bin", "folder", "n" * 300])
+def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, name, refused):
+    (tmp_path / "file").write_bytes(b"kept")
+    (tmp_path / "folder").mkdir()
+    with refused("expected to be able to write"):
+        write_atomic(tmp_path / name, [b"data"])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+def test_link_stays_a_link(tmp_path):
+    (tmp_path / "real.bin").write_bytes(b"old")
+    (tmp_path / "link.bin").symlink_to("real.bin")
+    write_atomic(tmp_path / "link.bin", [b"new"])
+    assert (tmp_path / "link.bin").is_symlink()
+    assert (tmp_path / "real.bin").read_bytes() == b"new"
+
+
+@pytest.mark.timeout(20)
+def test_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    write_atomic(pipe, [b"through ", b"it"])
+    reader.join()
+    assert got == [b"through it"]
+    assert pipe.is_fifo()
+
+
+def test_null_device_is_not_replaced():
+    write_atomic(os.devnull, [b"gone"])
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 2.5, None]}, {"name": "Zelle ß"}, {"name": "not-utf8-\udcff"}, {}])
+def test_json_round_trip(tmp_path, value):
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json", what="a thing") == value
+
+
+def test_nan_is_refused_because_json_has_none(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"a": 1', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_is_refused(tmp_path, content, refused):
+    (tmp_path / "x.json").write_bytes(content)
+    with refused(f"expected a thing \\(JSON\\) at {tmp_path}/x.json"):
+        read_json(tmp_path / "x.json", what="a thing")
+
+
+@pytest.mark.parametrize(("content", "kind"), [(b"[]", "list"), (b"5", "int"), (b"null", "NoneType"), (b'"a"', "str")])
+def test_json_that_is_no_object_is_refused(tmp_path, content, kind, refused):
+    (tmp_path / "x.json").write_bytes(content)
+    with refused(f"got a JSON {kind}"):
+        read_json(tmp_path / "x.json", what="a thing")
+
+
+def test_missing_json_and_folder_are_refused(tmp_path, refused):
+    with refused("No such file"):
+        read_json(tmp_path / "none.json", what="a thing")
+    with refused("Is a directory"):
+        read_json(tmp_path, what="a thing")
+
+
+def test_sha256_is_the_usual_one():
+    assert sha256(b"abc") == hashlib.sha256(b"abc").hexdigest()
+    assert sha256(b"").startswith("e3b0c44298fc1c14")

@@ -1,0 +1,119 @@
+from collections import Counter
+
+import pytest
+
+from edge_runtime.dataset import LabelledImage, open_dataset
+from edge_runtime.groups import Origin, read_groups
+
+HEADER = "path,source,group\n"
+
+
+@pytest.fixture
+def groups_file(tmp_path):
+    """Writes a groups file of the lines given."""
+
+    def write(*lines: str, header: str = HEADER) -> str:
+        path = tmp_path / "groups.csv"
+        path.write_text(header + "".join(f"{line}\n" for line in lines))
+        return str(path)
+
+    return write
+
+
+def image(path: str, *, name: str | None = None) -> LabelledImage:
+    """A labelled image whose data root ends before its last two folders."""
+    name = name or "/".join(path.split("/")[-2:])
+    return LabelledImage(path, name, name.split("/")[0])
+
+
+@pytest.mark.parametrize("row", ["images/TEST/A/1.jpg", "TEST/A/1.jpg", "A/1.jpg", "1.jpg", "/data/images/TEST/A/1.jpg"])
+def test_row_is_found_by_the_end_of_the_path(groups_file, row):
+    groups = read_groups(groups_file("images/TEST/A/2.jpg,other,other", f"{row},s1,g1"))
+    assert groups.find(image("/data/images/TEST/A/1.jpg")) == Origin("s1", "g1")
+
+
+def test_row_whose_beginning_differs_fits_if_it_covers_the_data_root(groups_file):
+    groups = read_groups(groups_file("images/TEST/A/1.jpg,s1,g1"))
+    assert groups.find(image("/elsewhere/mine/A/1.jpg", name="A/1.jpg")) == Origin("s1", "g1")
+    assert groups.find(image("/elsewhere/TRAIN/A/1.jpg", name="TRAIN/A/1.jpg")) is None
+
+
+def test_longest_fit_wins(groups_file):
+    groups = read_groups(groups_file("images/TRAIN/A/1.jpg,train,train", "images/TEST/A/1.jpg,test,test"))
+    assert groups.find(image("/d/images/TEST/A/1.jpg")) == Origin("test", "test")
+    assert groups.find(image("/d/images/TRAIN/A/1.jpg")) == Origin("train", "train")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("images/TRAIN/A/1.jpg,s1,g1", "images/TEST/A/1.jpg,s2,g2"),
+        ("A/1.jpg,s1,g1", "A/1.jpg,s2,g2"),
+        ("A/1.jpg,s1,g1", "A/1.jpg,s2,g2", "A/1.jpg,s3,g3"),
+    ],
+)
+def test_rows_that_fit_equally_well_are_none(groups_file, rows):
+    assert read_groups(groups_file(*rows)).find(image("/copied/A/1.jpg")) is None
+
+
+@pytest.mark.parametrize("path", ["/d/A/11.jpg", "/d/B/1.jpg", "/d/A/1.png"])
+def test_other_names_are_none(groups_file, path):
+    assert read_groups(groups_file("A/1.jpg,s1,g1")).find(image(path)) is None
+
+
+def test_assign_gives_the_origins_in_order(groups_file):
+    groups = read_groups(groups_file("A/1.jpg,s1,g1", "A/2.jpg,s2,g1", "B/1.jpg,s3,g2"))
+    origins = groups.assign([image("/d/B/1.jpg"), image("/d/A/2.jpg")])
+    assert origins == [Origin("s3", "g2"), Origin("s2", "g1")]
+
+
+def test_missing_rows_are_refused_with_their_number(groups_file, refused):
+    groups = read_groups(groups_file("A/1.jpg,s1,g1"))
+    with refused("a row in the groups file for each of 3 images, got none for 2, the first A/2.jpg"):
+        groups.assign([image("/d/A/1.jpg"), image("/d/A/2.jpg"), image("/d/A/3.jpg")])
+
+
+def test_more_columns_and_a_byte_order_mark_are_fine(groups_file):
+    groups = read_groups(groups_file("x,A/1.jpg,s1,g1", header="\ufeffnote,path,source,group\n"))
+    assert groups.find(image("/d/A/1.jpg")) == Origin("s1", "g1")
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "found"),
+    [
+        ("path,source\n", "A/1.jpg,s1", "the columns path, source"),
+        ("", "", "the columns none"),
+        ("file;source;group\n", "A/1.jpg;s1;g1", "the columns file;source;group"),
+        (HEADER, "A/1.jpg", "line 2 without one of them"),
+        (HEADER, "A/1.jpg,s1,", "line 2 without one of them"),
+        (HEADER, ",s1,g1", "line 2 without one of them"),
+    ],
+)
+def test_bad_table_is_refused(groups_file, header, line, found, refused):
+    path = groups_file(*([line] if line else []), header=header)
+    with refused(f"expected a CSV with the columns path, source, group .*{found}"):
+        read_groups(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"path,source,group\nA/1.jpg,\xff,g\n"])
+def test_what_is_no_text_is_refused(tmp_path, content, refused):
+    (tmp_path / "groups.csv").write_bytes(content)
+    with refused("expected a CSV with the columns"):
+        read_groups(tmp_path / "groups.csv")
+
+
+def test_missing_file_and_folder_are_refused(tmp_path, refused):
+    with refused("No such file"):
+        read_groups(tmp_path / "none.csv")
+    with refused("Is a directory"):
+        read_groups(tmp_path)
+
+
+def test_real_groups_cover_the_real_test_split(data_root):
+    if not (data_root / "groups.csv").exists():
+        pytest.skip("needs groups.csv, the recovered sources, in the data set's folder")
+    images = open_dataset(data_root, split="TEST").images
+    origins = read_groups(data_root / "groups.csv").assign(images)
+    pairs = {(image.label, origin.source) for image, origin in zip(images, origins, strict=True)}
+    # What the data set's maker kept for TEST, recovered by matching local features.
+    assert Counter(label for label, _ in pairs) == {"EOSINOPHIL": 13, "LYMPHOCYTE": 6, "MONOCYTE": 4, "NEUTROPHIL": 48}

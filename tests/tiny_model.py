@@ -1,0 +1,135 @@
+"""A classifier of plain colours, built in milliseconds without TensorFlow.
+
+The runtime's tests need a model whose answers they know; a trained one would be slow, and its answers a surprise.
+The graph averages the picture and applies one dense layer, as float32 or in int8 inside, uint8 in either way.
+"""
+
+from dataclasses import replace
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as tfl
+
+from edge_runtime.card import INTENDED_USE, SCHEMA_VERSION, Card, InputSpec, attach
+from edge_runtime.image import BACKGROUND, DECODE_RULE, RESIZE_RULE
+
+HEIGHT_PX, WIDTH_PX = 12, 16
+LABELS = ("BLUE", "DARK", "GREEN", "RED")
+
+# Logits for a mean colour (r, g, b), each 0 to 1. White and mid-grey fit no class well, on purpose.
+_WEIGHTS = np.array([[-4, -4, 8], [-1, -1, -1], [-4, 8, -4], [8, -4, -4]], np.float32)
+_BIAS = np.array([0, 2, 0, 0], np.float32)
+
+_PIXEL, _LOGIT, _SHARE = 1 / 255, 16 / 255, 1 / 256  # int8 scales; the logits span -8 to 8
+_WEIGHT = 8 / 127
+
+CARD = Card(
+    schema_version=SCHEMA_VERSION,
+    labels=LABELS,
+    input=InputSpec(HEIGHT_PX, WIDTH_PX, "RGB", RESIZE_RULE, DECODE_RULE, BACKGROUND),
+    normalization={"mean": 0.0, "std": 255.0},
+    temperature=1.0,
+    abstain_below=0.0,
+    variant="int8_ptq",
+    training={"recipe": "none: the weights are written by hand"},
+    accuracy=None,
+    golden={},
+    runtime="2.1.0",
+    licence="MIT",
+    intended_use=INTENDED_USE,
+)
+
+
+def bundle_bytes(*, variant: str = "int8_ptq", **changes: object) -> bytes:
+    """A whole bundle; `changes` are fields of its card."""
+    return attach(model_bytes(quantized=variant != "float32"), replace(CARD, variant=variant, **changes))
+
+
+def model_bytes(
+    *,
+    quantized: bool = True,
+    shape: tuple[int, ...] = (1, HEIGHT_PX, WIDTH_PX, 3),
+    dtype: type = np.uint8,
+    headless: bool = False,
+) -> bytes:
+    """The .tflite alone; `shape`, `dtype` (of the input) and `headless` make models that the runtime must refuse."""
+    graph = _Graph()
+    picture = graph.tensor(shape, dtype, _PIXEL, 0)
+    if shape != (1, HEIGHT_PX, WIDTH_PX, 3) or dtype != np.uint8 or headless:
+        graph.model.subgraphs[0].outputs = [picture]
+        return graph.finish()
+    (kind, zero), first = ((np.int8, -128), "QUANTIZE") if quantized else ((np.float32, 0), "DEQUANTIZE")
+    pixels = graph.operator(first, [picture], shape, kind, _PIXEL, zero)
+    pool = tfl.Pool2DOptionsT()
+    pool.padding, pool.strideH, pool.strideW, pool.filterHeight, pool.filterWidth = 1, 1, 1, *shape[1:3]
+    mean = graph.operator("AVERAGE_POOL_2D", [pixels], (1, 1, 1, 3), kind, _PIXEL, zero, pool)
+    if quantized:
+        weights = graph.constant(np.round(_WEIGHTS / _WEIGHT).astype(np.int8), _WEIGHT)
+        bias = graph.constant(np.round(_BIAS / (_WEIGHT * _PIXEL)).astype(np.int32), _WEIGHT * _PIXEL)
+    else:
+        weights, bias = graph.constant(_WEIGHTS, 0), graph.constant(_BIAS, 0)
+    dense = tfl.FullyConnectedOptionsT()
+    logits = graph.operator("FULLY_CONNECTED", [mean, weights, bias], (1, 4), kind, _LOGIT, 0, dense)
+    softmax = tfl.SoftmaxOptionsT()
+    softmax.beta = 1.0
+    shares = graph.operator("SOFTMAX", [logits], (1, 4), kind, _SHARE, zero, softmax)
+    if quantized:
+        shares = graph.operator("QUANTIZE", [shares], (1, 4), np.uint8, _SHARE, 0)
+    graph.model.subgraphs[0].outputs = [shares]
+    return graph.finish()
+
+
+class _Graph:
+    """A model with one subgraph whose first tensor is its input."""
+
+    def __init__(self) -> None:
+        self.model, graph = tfl.ModelT(), tfl.SubGraphT()
+        self.model.version, self.model.subgraphs, self.model.buffers = 3, [graph], [tfl.BufferT()]
+        self.model.operatorCodes, graph.tensors, graph.operators, graph.inputs = [], [], [], [0]
+
+    def tensor(self, shape: tuple[int, ...], dtype: type, scale: float, zero: int, *, buffer: int = 0) -> int:
+        """Add a tensor, quantised unless it is float; its index."""
+        tensor = tfl.TensorT()
+        tensor.shape, tensor.buffer = list(shape), buffer
+        tensor.type = getattr(tfl.TensorType, np.dtype(dtype).name.upper())
+        if dtype != np.float32:
+            tensor.quantization = tfl.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [zero]
+        self.model.subgraphs[0].tensors.append(tensor)
+        return len(self.model.subgraphs[0].tensors) - 1
+
+    def constant(self, values: np.ndarray, scale: float) -> int:
+        """Add a tensor with fixed values; its index."""
+        buffer = tfl.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        return self.tensor(values.shape, values.dtype.type, scale, 0, buffer=len(self.model.buffers) - 1)
+
+    def operator(
+        self,
+        name: str,
+        inputs: list[int],
+        shape: tuple[int, ...],
+        dtype: type,
+        scale: float,
+        zero: int,
+        options: object = None,
+    ) -> int:
+        """Add an operator and its output tensor; the tensor's index."""
+        code, operator = tfl.OperatorCodeT(), tfl.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = getattr(tfl.BuiltinOperator, name)
+        code.version = 2 if dtype != np.float32 else 1
+        self.model.operatorCodes.append(code)
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs, operator.outputs = inputs, [self.tensor(shape, dtype, scale, zero)]
+        if options is not None:
+            kind = type(options).__name__[:-1]
+            operator.builtinOptions, operator.builtinOptionsType = options, getattr(tfl.BuiltinOptions, kind)
+        self.model.subgraphs[0].operators.append(operator)
+        return operator.outputs[0]
+
+    def finish(self) -> bytes:
+        """Serialise."""
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
