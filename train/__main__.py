@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.command import DONE, Parser, note, run
 from train.config import PRESETS, NetworkSettings, Settings, StageSettings
@@ -77,7 +78,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     preset = PRESETS[args.preset]
     given = {name: value for name, value in vars(args).items() if value is not None}
 
-    def pick(names: tuple[str, ...], prefix: str = "") -> dict[str, object]:
+    def pick(names: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
         return {name: given[prefix + name] for name in names if prefix + name in given}
 
     network: NetworkSettings = replace(preset.network, **pick(("towers", "widths")))

@@ -32,14 +32,8 @@ def train_float(data: str, out: Path, *, settings: Settings, groups: str | None,
     history = fit(stage)
     logits = held_out_logits(stage, np.arange(len(cells.images)))
     deployed = network.fold(model, settings.network, classes=len(cells.labels))
-    finish = {
-        "stage": "float",
-        "variant": "float32",
-        "groups": origin,
-        "rehearsal": is_rehearsal(data),
-        "parameters": deployed.count_params(),
-    }
-    return _finish(out, deployed, stage, history, logits, settings=settings, started=started, facts=finish)
+    facts = _facts("float", "float32", data, origin, deployed)
+    return _finish(out, deployed, stage, history, logits, settings=settings, started=started, facts=facts)
 
 
 def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell) -> EvalReport:
@@ -65,14 +59,8 @@ def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell
     history = fit(stage)
     qat.settle_kernels(quantized, next(iter(batches(stage, shown)))[0])
     logits = held_out_logits(stage, np.arange(len(cells.images)))
-    finish = {
-        "stage": "qat",
-        "variant": "int8_qat",
-        "groups": origin,
-        "rehearsal": is_rehearsal(data),
-        "parameters": deployed.count_params(),
-    }
-    return _finish(out, quantized, stage, history, logits, settings=settings, started=started, facts=finish)
+    facts = _facts("qat", "int8_qat", data, origin, deployed)
+    return _finish(out, quantized, stage, history, logits, settings=settings, started=started, facts=facts)
 
 
 def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell) -> tuple[Cells, str]:
@@ -112,6 +100,17 @@ def _stage(model: keras.Model, cells: Cells, out: Path, *, settings: Settings, o
         seed=settings.seed,
         tell=tell,
     )
+
+
+def _facts(name: str, variant: str, data: str, groups: str, deployed: keras.Model) -> dict[str, Any]:
+    """What a run.json says of its stage."""
+    return {
+        "stage": name,
+        "variant": variant,
+        "groups": groups,
+        "rehearsal": is_rehearsal(data),
+        "parameters": deployed.count_params(),
+    }
 
 
 def _finish(

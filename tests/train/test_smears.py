@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,8 @@ def test_fields_of_any_shape(label: str, width: int, height: int) -> None:
     field = render_field(label, height_px=height, width_px=width, rng=np.random.default_rng(0))
     assert field.size == (width, height)
     assert augment(field, rng=np.random.default_rng(0)).size == (width, height)
+    enlarged = field.resize((2 * width, 2 * height))
+    assert augment(enlarged, enlarged=2, rng=np.random.default_rng(0)).size == (width, height)
 
 
 def test_white_cells_are_stained_and_red_cells_are_not() -> None:
@@ -189,7 +192,7 @@ def test_refuses_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
         ("quality", 101),
     ],
 )
-def test_refuses_settings_out_of_range(name: str, value: object) -> None:
+def test_refuses_settings_out_of_range(name: str, value: Any) -> None:
     with pytest.raises(LeukoliteError, match=r"^expected .+, got .+; .+"):
         SmearSettings(**{name: value})
 
