@@ -141,7 +141,7 @@ def rate(value: float | None) -> str:
 
 def interval(value: Sequence[float] | None) -> str:
     """The two ends of an interval."""
-    return NONE if value is None else f"{value[0]:.3f}–{value[1]:.3f}"  # noqa: RUF001  # a range wants an en dash
+    return NONE if value is None else f"{value[0]:.3f} to {value[1]:.3f}"
 
 
 def _by_image(report: EvalReport) -> tuple[float, float] | None:

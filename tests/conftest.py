@@ -24,12 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
-    """The root of the real data set."""
-    named = os.environ.get("LEUKOLITE_DATA")
-    if not named:
-        pytest.skip(
-            "needs the real data set: set LEUKOLITE_DATA to the folder of the Kaggle download "
-            "paultimothymooney/blood-cells"
+    """The root of the real data set. CI sets LEUKOLITE_REQUIRE_DATA, and then its absence is a failure."""
+    named = os.environ.get("LEUKOLITE_DATA", "")
+    if not named or not Path(named).is_dir():
+        found = f"LEUKOLITE_DATA is {named!r}, no folder" if named else "LEUKOLITE_DATA is not set"
+        leave = pytest.fail if os.environ.get("LEUKOLITE_REQUIRE_DATA") else pytest.skip
+        leave(
+            f"needs the real data set, and {found}: "
+            "set it to the folder of the Kaggle download paultimothymooney/blood-cells"
         )
     return Path(named)
 

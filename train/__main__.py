@@ -98,7 +98,9 @@ def _data(args: argparse.Namespace) -> int:
 
 def _float(args: argparse.Namespace) -> int:
     """Train; prints where the run is and its held-out figure."""
-    from train.stages import train_float
+    from train.stages import train_float, use_cores
+
+    use_cores()
 
     report = train_float(args.data, args.out, settings=settings_of(args), groups=args.groups, tell=tell)
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
@@ -107,7 +109,9 @@ def _float(args: argparse.Namespace) -> int:
 
 def _qat(args: argparse.Namespace) -> int:
     """Fine-tune; prints where the run is and its held-out figure."""
-    from train.stages import train_qat
+    from train.stages import train_qat, use_cores
+
+    use_cores()
 
     report = train_qat(args.data, args.run, args.out, groups=args.groups, tell=tell)
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")

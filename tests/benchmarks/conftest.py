@@ -1,0 +1,117 @@
+"""Files that the other stages leave, made up: EvalReports, a gate verdict and a benchmark run with known medians."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_runtime.files import write_json
+from edge_runtime.gate import judge
+from edge_runtime.report import EvalReport, Outcome, summarize
+
+LABELS = ("BASO|PHIL", "MONOCYTE", "NEUTROPHIL")  # a bar in a name must not end a cell of a table
+MEDIANS_MS = {
+    ("decode", "int8"): 2.0,
+    ("decode", "float32"): 2.2,
+    ("invoke", "int8"): 1.0,
+    ("invoke", "float32"): 4.0,
+    ("end_to_end", "int8"): 3.0,
+    ("end_to_end", "float32"): 6.0,
+}
+
+
+@pytest.fixture
+def evaluation() -> Callable[..., EvalReport]:
+    """Makes a real EvalReport: 10 images a class in groups of 5; `misses` of each class are taken for the next."""
+
+    def make(variant: str = "int8_qat", *, misses: int = 1, grouped: bool = True, **changes: Any) -> EvalReport:
+        outcomes = [
+            Outcome(f"{label}/{n}.png", label, LABELS[(c + (n < misses)) % len(LABELS)], 0.9)
+            for c, label in enumerate(LABELS)
+            for n in range(10)
+        ]
+        return summarize(
+            outcomes,
+            labels=LABELS,
+            groups=[f"{outcome.true}-{number // 5}" for number, outcome in enumerate(outcomes)] if grouped else None,
+            model={
+                "file": f"{variant}.tflite",
+                "sha256": changes.get("model", f"model of {variant}"),
+                "variant": variant,
+            },
+            data={"root": "cells", "split": "TEST", "sha256": changes.get("data", "abc123"), "n": len(outcomes)},
+            provenance={"commit": "c0ffee", "dirty": True, "packages": {"numpy": "2"}, "platform": {"cpu": "a CPU"}},
+        )
+
+    return make
+
+
+def benchmark_run(**changes: Any) -> dict[str, Any]:
+    """A run as pytest-benchmark writes it: three samples each, skewed as latencies are."""
+    entries = [
+        {
+            "group": stage,
+            "name": f"test_{stage}[{role}]",
+            "extra_info": {
+                "stage": stage,
+                "role": role,
+                "variant": {"int8": "int8_qat"}.get(role, role),
+                "model_file": f"{role}.tflite",
+                "model_sha256": f"model of {'int8_qat' if role == 'int8' else role}",
+                "training_seed": 7,
+                "uses_delegate": True,
+                "input_px": [12, 16],
+                "image": "a.jpeg",
+                "image_sha256": "def",
+                "num_threads": 1,
+            },
+            "stats": {"data": [3e-3 * median, 1e-3 * median, 0.9e-3 * median]},
+        }
+        for (stage, role), median in MEDIANS_MS.items()
+    ]
+    run = {
+        "benchmarks": entries[::-1],
+        "machine_info": {"machine": "aarch64"},
+        "machine_state": {"load_1min_at_start": 0.1, "cpus": 4},
+        "provenance": {"commit": "c0ffee", "started": "2024-05-01T00:00:00Z", "platform": {"cpu": "a CPU"}},
+    }
+    return {**run, **changes}
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a benchmark run, changed as asked."""
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "run.json"
+        path.write_text(json.dumps(benchmark_run(**changes)))
+        return path
+
+    return write
+
+
+@dataclass(frozen=True)
+class Left:
+    """Paths of what the stages left, by the names of `evidence.gather`'s arguments."""
+
+    int8: Path
+    float32: Path
+    verdict: Path
+    latency: Path
+    history: Path
+
+
+@pytest.fixture
+def left(tmp_path: Path, evaluation: Callable[..., EvalReport], run_file: Callable[..., Path]) -> Left:
+    """A whole, consistent set of files."""
+    int8, float32 = evaluation(), evaluation("float32", misses=0)
+    files = Left(*(tmp_path / name for name in ("int8.json", "float32.json", "gate.json", "run.json", "history.csv")))
+    int8.save(files.int8)
+    float32.save(files.float32)
+    write_json(files.verdict, judge(int8, float32).to_json())
+    run_file()
+    files.history.write_text("epoch,loss\n1,1.38629\n2,0.5\n")
+    return files

@@ -1,0 +1,82 @@
+import re
+from dataclasses import asdict
+
+import pytest
+
+from benchmarks import latency, suite
+from benchmarks.__main__ import main
+
+MARKERS = "".join(
+    f"<!-- figures:{name} begin --><!-- figures:{name} end -->\n" for name in ("accuracy", "latency", "seeds")
+)
+
+
+@pytest.fixture
+def readme(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(MARKERS)
+    return path
+
+
+def one_error(capsys):
+    """The one line on stderr."""
+    said = capsys.readouterr().err
+    assert re.fullmatch("benchmarks: error: expected .+, got.+; .+\n", said), said
+    return said
+
+
+def test_run_prints_and_writes_the_table(run_file, tmp_path, monkeypatch, capsys):
+    asked = {}
+
+    def run(settings, *, out):
+        asked.update(asdict(settings), out=out)
+        return latency.load_suite(run_file())
+
+    monkeypatch.setattr(suite, "run", run)
+    options = ["--int8", "a", "--float32", "b", "--out", "o.json", "--num-threads", "2", "--min-secs", "0.5"]
+    assert main(["run", *options, "--table", str(tmp_path / "t.md")]) == 0
+    assert capsys.readouterr().out == (tmp_path / "t.md").read_text()
+    assert (str(asked["int8_model"]), asked["num_threads"], asked["min_seconds"]) == ("a", 2, 0.5)
+
+
+def test_report_writes_its_files_and_the_readme(left, readme, tmp_path, capsys):
+    files = [part for name, path in asdict(left).items() for part in (f"--{name}", str(path))]
+    assert main(["report", *files, "--out", str(tmp_path / "out"), "--readme", str(readme)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'out' / 'report.md'}\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["confusion.png", "rates.png", "report.md"]
+    assert "0.9000 on 30 images" in readme.read_text()
+    assert "/ int8 decode" in readme.read_text()
+
+
+def test_seeds_writes_its_files_and_the_readme(evaluation, readme, tmp_path, capsys):
+    evaluation().save(tmp_path / "seed1-int8.json")
+    out, json = tmp_path / "seeds.md", tmp_path / "out.txt"
+    pattern = str(tmp_path / "seed*.json")
+    assert main(["seeds", "--reports", pattern, "--out", str(out), "--json", str(json), "--readme", str(readme)]) == 0
+    assert capsys.readouterr().out == out.read_text()
+    assert out.read_text().strip() in readme.read_text()
+    assert json.exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["run", "--out", "x.json", "--num-threads", "0"],
+        ["run", "--out", "x.json", "--data", "/no/such"],
+        ["report", "--int8", "/no", "--float32", "/no", "--verdict", "/no", "--latency", "/no", "--out", "x"],
+        ["seeds", "--reports", "/no/*.json", "--out", "x.md"],
+    ],
+)
+def test_bad_input_is_one_line(argv, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    one_error(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("argv", [[], ["nothing"], ["run"], ["run", "--out", "x", "--num-runs", "many"]])
+def test_usage_is_one_line(argv, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    one_error(capsys)

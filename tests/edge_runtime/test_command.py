@@ -1,0 +1,104 @@
+import argparse
+import sys
+
+import pytest
+
+from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, run
+from edge_runtime.errors import LeukoliteError
+
+
+def parser(call) -> Parser:
+    """A command line with one sub-command, which takes a number."""
+    top = Parser(prog="tool")
+    command = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser).add_parser("go")
+    command.add_argument("--number", type=int)
+    command.set_defaults(call=call)
+    return top
+
+
+def raising(error: BaseException):
+    """A sub-command that fails."""
+
+    def call(args: argparse.Namespace) -> int:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize("status", [DONE, FAILED, 3])
+def test_status_is_the_sub_commands(status):
+    assert run(parser(lambda args: status), ["go"]) == status
+
+
+def test_arguments_reach_the_sub_command():
+    assert run(parser(lambda args: args.number), ["go", "--number", "7"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (LeukoliteError(expected="a", found="b", remedy="do c"), "expected a, got b; do c"),
+        (OSError(28, "No space left on device"), "got OSError: [Errno 28] No space left on device; free the resource"),
+        (MemoryError(), "got MemoryError; free the resource"),
+        (ValueError("two\nlines"), "got ValueError: two lines; this is a bug"),
+        (RecursionError("deep"), "got RecursionError: deep; this is a bug"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_error_is_one_line_and_status_2(error, line, capsys):
+    assert run(parser(raising(error)), ["go"]) == UNUSABLE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tool: error: expected ")
+    assert line in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("argv", [["--debug", "go"], ["go", "--debug"]])
+@pytest.mark.parametrize("error", [LeukoliteError(expected="a", found="b", remedy="c"), ValueError("bug")], ids=type)
+def test_debug_shows_the_traceback_before_the_line(error, argv, capsys):
+    assert run(parser(raising(error)), argv) == UNUSABLE
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1].startswith("tool: error: expected ")
+
+
+def test_interrupt_is_one_line_and_status_130(capsys):
+    assert run(parser(raising(KeyboardInterrupt())), ["go"]) == 130
+    assert capsys.readouterr().err == "tool: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["gone"], ["go", "--number", "x"], ["go", "--unknown"], ["go", "two\nlines"], ["go", "--number"]]
+)
+def test_usage_error_is_one_line_and_status_2(argv, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(parser(lambda args: DONE), argv)
+    assert caught.value.code == UNUSABLE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tool: error: expected valid arguments, got: ")
+    assert "--help" in err
+    assert err.count("\n") == 1
+
+
+def test_names_that_are_not_utf8_can_be_printed(capsysbinary):
+    assert run(parser(lambda args: print("\udcff") or DONE), ["go"]) == DONE
+    assert capsysbinary.readouterr().out == b"\\udcff\n"
+
+
+def test_closed_streams_are_no_error(monkeypatch):
+    def write(args: argparse.Namespace) -> int:
+        print("nobody reads this")
+        print("nor this", file=sys.stderr)
+        return DONE
+
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run(parser(write), ["go"]) == DONE
+
+
+def test_complaints_and_notes_are_told_apart(capsys):
+    complain("tool", "bad")
+    note("tool", "fine")
+    assert capsys.readouterr() == ("", "tool: error: bad\ntool: fine\n")

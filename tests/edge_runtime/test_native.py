@@ -1,0 +1,37 @@
+import os
+import sys
+
+import pytest
+
+from edge_runtime.native import hushed
+
+
+def test_what_native_code_writes_is_held_back(capfd):
+    with hushed():
+        os.write(2, b"INFO: delegate created\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_it_is_shown_when_something_went_wrong(capfd, error):
+    with pytest.raises(error), hushed():
+        os.write(2, b"ERROR: why\n")
+        raise error
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "ERROR: why\nafter\n"
+
+
+def test_what_python_wrote_before_keeps_its_place(capfd):
+    print("before", file=sys.stderr)
+    with hushed():
+        os.write(2, b"held\n")
+    assert capfd.readouterr().err == "before\n"
+
+
+def test_no_descriptor_is_left_open():
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with hushed():
+            pass
+    assert len(os.listdir("/proc/self/fd")) == before
