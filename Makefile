@@ -11,9 +11,6 @@ SEED ?= 1
 SPLIT ?= TEST
 PYTHON ?= python3
 BUILD ?= build/$(PRESET)-seed$(SEED)
-ifeq ($(PRESET),quick)
-POLICY ?= gate-quick.toml
-endif
 
 .DELETE_ON_ERROR:
 .ONESHELL:
@@ -35,6 +32,7 @@ FLOAT32 := $(BUILD)/bundles/leukolite-float32.tflite
 EVALUATIONS := $(BUILD)/reports/int8.json $(BUILD)/reports/float32.json
 VERDICT := $(BUILD)/reports/verdict.json
 LATENCY := $(BUILD)/reports/latency.json
+REHEARSAL := gate-rehearsal.toml
 REPORT := $(BUILD)/reports/report.md
 
 RUNTIME_CODE := $(wildcard edge_runtime/*.py)
@@ -44,7 +42,8 @@ BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
 
 # Options that depend on files which the data stage leaves or not, and on variables.
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
-gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(if $(POLICY),--policy $(POLICY))
+policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
+gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
 .PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help always
 
@@ -90,7 +89,7 @@ $(BUILD)/reports/%.json: $(SUMS)
 		$(groups_option) --report $@
 
 # A failed gate does not keep the benchmark and the report from being made; `run` ends with its status.
-$(VERDICT): $(EVALUATIONS) $(POLICY)
+$(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL)
 	$(LEUKOLITE) gate $(gate_options) --json $@ >/dev/null || test $$? -eq 1
 
 $(LATENCY): $(SUMS) $(BENCH_CODE)

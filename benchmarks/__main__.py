@@ -44,8 +44,9 @@ def build_parser() -> Parser:
     report.add_argument("--verdict", required=True, metavar="GATE.json", help="what `leukolite gate --json` wrote")
     report.add_argument("--latency", required=True, metavar="BENCH.json", help="what `python -m benchmarks run` wrote")
     report.add_argument("--history", metavar="HISTORY.csv", help="the training's epochs")
+    report.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell, to name disputed ones")
     report.add_argument("--out", required=True, metavar="DIR", help="write report.md, confusion.png, rates.png there")
-    report.add_argument("--readme", metavar="FILE", help="update its figures `accuracy` and `latency`")
+    report.add_argument("--readme", metavar="FILE", help="update its figures `accuracy`, `disputed` and `latency`")
     report.set_defaults(call=_report)
 
     seeds = commands.add_parser("seeds", help="tabulate the EvalReports of several seeds")
@@ -85,7 +86,12 @@ def _report(args: argparse.Namespace) -> int:
     from benchmarks.evidence import gather
 
     evidence = gather(
-        int8=args.int8, float32=args.float32, verdict=args.verdict, latency=args.latency, history=args.history
+        int8=args.int8,
+        float32=args.float32,
+        verdict=args.verdict,
+        latency=args.latency,
+        history=args.history,
+        groups=args.groups,
     )
     path = report.write(evidence, out_dir=args.out)
     if args.readme:

@@ -13,6 +13,7 @@ from benchmarks.latency import Suite, load_suite
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json
 from edge_runtime.gate import OVERALL, Rule, Verdict
+from edge_runtime.groups import Groups, read_groups
 from edge_runtime.report import EvalReport, load_report
 
 StrPath = str | os.PathLike[str]
@@ -29,6 +30,7 @@ class Evidence:
     verdict: Verdict
     suite: Suite
     history: Sequence[Mapping[str, str]]
+    groups: Groups | None = None
 
     @property
     def reports(self) -> dict[str, EvalReport]:
@@ -37,7 +39,13 @@ class Evidence:
 
 
 def gather(
-    *, int8: StrPath, float32: StrPath, verdict: StrPath, latency: StrPath, history: StrPath | None = None
+    *,
+    int8: StrPath,
+    float32: StrPath,
+    verdict: StrPath,
+    latency: StrPath,
+    history: StrPath | None = None,
+    groups: StrPath | None = None,
 ) -> Evidence:
     """Read everything; LeukoliteError when a file is not what it should be, or is about something else."""
     evidence = Evidence(
@@ -46,6 +54,7 @@ def gather(
         verdict=load_verdict(verdict),
         suite=load_suite(latency),
         history=read_history(history) if history else (),
+        groups=read_groups(groups) if groups else None,
     )
     _check_same_data(evidence)
     _check_same_models(evidence, latency=latency)

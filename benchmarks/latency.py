@@ -64,6 +64,11 @@ class Suite:
         """The training seed that the model's card tells; None where it tells none."""
         return next((each.about["training_seed"] for each in self.measurements if each.role == role), None)
 
+    @property
+    def rehearsal(self) -> bool:
+        """Whether a model was trained on generated pictures."""
+        return any(each.about["rehearsal"] for each in self.measurements)
+
     def ratio(self, measurement: Measurement, *, stage: str, role: str) -> float | None:
         """Its median divided by that of another of the same run; None where the run has not the other."""
         base = self.find(stage, role)
@@ -152,7 +157,7 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
     )
 
 
-_DIGESTS = ("model_file", "model_sha256", "image_sha256", "training_seed")
+_DIGESTS = ("model_file", "model_sha256", "image_sha256", "training_seed", "rehearsal")
 
 
 def _times(ratio: float | None) -> str:

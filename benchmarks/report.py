@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import latency
+from benchmarks import disputed, latency
 from benchmarks.evidence import Evidence
 from benchmarks.figures import draw_confusion, draw_rates
 from benchmarks.markdown import table
@@ -15,6 +15,7 @@ from edge_runtime.report import EvalReport
 
 REPORT_NAME, CONFUSION_NAME, RATES_NAME = "report.md", "confusion.png", "rates.png"
 NOTICE = "Research use only; not a medical device."
+REHEARSAL = "REHEARSAL on generated pictures: none of these figures says anything about blood cells."
 NONE = "none"
 
 _INTERVALS = (
@@ -37,7 +38,11 @@ def write(evidence: Evidence, *, out_dir: str | os.PathLike[str]) -> Path:
 def figures(evidence: Evidence) -> dict[str, str]:
     """What a README shows, by the names of its markers."""
     accuracy = (headline(evidence), accuracy_table(evidence), class_table(evidence.int8), _remark(evidence))
-    return {"accuracy": "\n".join(accuracy), "latency": latency.to_markdown(evidence.suite)}
+    return {
+        "accuracy": "\n".join(accuracy),
+        "disputed": _disputed(evidence),
+        "latency": latency.to_markdown(evidence.suite),
+    }
 
 
 def to_markdown(evidence: Evidence) -> str:
@@ -45,6 +50,7 @@ def to_markdown(evidence: Evidence) -> str:
     sections = [
         "# leukolite: report\n",
         f"{NOTICE}\n",
+        *([f"**{REHEARSAL}**\n"] if evidence.suite.rehearsal else []),
         headline(evidence),
         "## Accuracy\n",
         accuracy_table(evidence),
@@ -53,6 +59,8 @@ def to_markdown(evidence: Evidence) -> str:
         *(f"{report.model['variant']}:\n\n{class_table(report)}" for report in evidence.reports.values()),
         f"![TPR and TNR of each class with their intervals]({RATES_NAME})\n",
         f"![Confusion matrices]({CONFUSION_NAME})\n",
+        "## Disputed source cells\n",
+        _disputed(evidence),
         f"## Gate: {evidence.verdict.verdict}\n",
         gate_table(evidence),
         "## Latency\n",
@@ -142,6 +150,13 @@ def rate(value: float | None) -> str:
 def interval(value: Sequence[float] | None) -> str:
     """The two ends of an interval."""
     return NONE if value is None else f"{value[0]:.3f} to {value[1]:.3f}"
+
+
+def _disputed(evidence: Evidence) -> str:
+    """The sources whose label the int8 model disputes."""
+    if evidence.groups is None:
+        return "Not known which images show the same cell: give the data set's groups file with `--groups`.\n"
+    return disputed.to_markdown(disputed.by_source(evidence.int8, evidence.groups))
 
 
 def _by_image(report: EvalReport) -> tuple[float, float] | None:

@@ -30,6 +30,7 @@ class Subject:
             "variant": self.classifier.card.variant,
             "model_file": self.classifier.path.name,
             "model_sha256": self.classifier.digest,
+            "rehearsal": bool(self.classifier.card.training.get("rehearsal")),
             "training_seed": self.classifier.card.training.get("seed"),
             "uses_delegate": self.classifier.model.uses_delegate,
             "input_px": list(self.size_px.values()),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from edge_runtime.command import DONE, Parser, run
+from edge_runtime.native import hushed
 
 PROG = "convert"
 
@@ -32,7 +33,9 @@ def build_parser() -> Parser:
 def _convert(args: argparse.Namespace) -> int:
     """Convert, and print a table."""
     from convert.config import Settings
-    from convert.release import convert, table
+
+    with hushed():
+        from convert.release import convert, table
 
     settings = Settings(data=args.data, split=args.split, groups=args.groups)
     sys.stdout.writelines(table(convert(args.float, args.qat, args.out, settings=settings)))

@@ -31,13 +31,14 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
     try:
         loaded = tf.saved_model.load(str(saved_model))
         logits = loaded.signatures["serving_default"]
-    except (OSError, KeyError, ValueError) as error:
+        _, height, width, channels = logits.structured_input_signature[1]["pixels"].shape
+        _ = logits.structured_outputs["logits"]
+    except (OSError, KeyError, ValueError, AttributeError) as error:
         raise LeukoliteError(
-            expected=f"a SavedModel with a serving_default signature at {show(saved_model)}",
+            expected=f"a SavedModel with a signature of pixels to logits at {show(saved_model)}",
             found=reason(error),
             remedy="train again with `python -m train`",
         ) from error
-    _, height, width, channels = logits.structured_input_signature[1]["pixels"].shape
     shape = (1, height, width, channels)
     if variant == "float32":
         return _convert(_probabilities(logits, shape, tf.uint8), loaded, integer=False)

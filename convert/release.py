@@ -12,6 +12,8 @@ from edge_runtime.card import load_card
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import read_json, sha256, write_atomic
 
+USED = ("labels", "data", "settings", "rehearsal", "provenance")  # of a run.json
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -26,14 +28,15 @@ class Bundle:
 def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) -> list[Bundle]:
     """Convert both runs, check them, write the bundles and SHA256SUMS; nothing is written unless all succeed.
 
-    Raises LeukoliteError when a run is not finished, or the two are not of the same data and classes.
+    Raises LeukoliteError when a run is not finished, or the two are not of the same data, classes and settings.
     """
     runs = {"float32": (float_run, _read(float_run, "float32")), "int8_qat": (qat_run, _read(qat_run, "int8_qat"))}
     first, second = (run for _, run in runs.values())
-    if (first["data"], first["labels"]) != (second["data"], second["labels"]):
+    differing = [part for part in ("data", "labels", "settings") if first[part] != second[part]]
+    if differing:
         raise LeukoliteError(
-            expected="two runs on the same images",
-            found=f"{show(float_run)} and {show(qat_run)} on different ones",
+            expected="two runs on the same images with the same settings",
+            found=f"{show(float_run)} and {show(qat_run)} that differ in their {', '.join(differing)}",
             remedy="fine-tune the float run that you give",
         )
     contents = {
@@ -67,5 +70,12 @@ def _read(folder: Path, variant: str) -> dict[str, Any]:
             expected=f"a run for {variant} at {show(folder)}",
             found=f"one for {run.get('variant')}",
             remedy="swap --float and --qat",
+        )
+    lacking = [part for part in USED if part not in run]
+    if lacking:
+        raise LeukoliteError(
+            expected=f"a whole run.json at {show(folder)}",
+            found=f"one without {', '.join(lacking)}",
+            remedy="train again",
         )
     return run

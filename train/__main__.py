@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.command import DONE, Parser, note, run
+from edge_runtime.native import hushed
 from train.config import PRESETS, NetworkSettings, Settings, StageSettings
 
 PROG = "train"
@@ -98,20 +99,23 @@ def _data(args: argparse.Namespace) -> int:
 
 def _float(args: argparse.Namespace) -> int:
     """Train; prints where the run is and its held-out figure."""
-    from train.stages import train_float, use_cores
+    settings = settings_of(args)
+    with hushed():
+        from train.stages import train_float, use_cores
 
-    use_cores()
+        use_cores()
 
-    report = train_float(args.data, args.out, settings=settings_of(args), groups=args.groups, tell=tell)
+    report = train_float(args.data, args.out, settings=settings, groups=args.groups, tell=tell)
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
     return DONE
 
 
 def _qat(args: argparse.Namespace) -> int:
     """Fine-tune; prints where the run is and its held-out figure."""
-    from train.stages import train_qat, use_cores
+    with hushed():
+        from train.stages import train_qat, use_cores
 
-    use_cores()
+        use_cores()
 
     report = train_qat(args.data, args.run, args.out, groups=args.groups, tell=tell)
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from edge_runtime.errors import LeukoliteError
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -16,6 +18,23 @@ class NetworkSettings:
     towers: int = 5
     dropout: float = 0.3
 
+    def __post_init__(self) -> None:
+        """Raise LeukoliteError for a value out of its range."""
+        _check("image_height_px", self.image_height_px, 1, 4096)
+        _check("image_width_px", self.image_width_px, 1, 4096)
+        _check("towers", self.towers, 2, 100)  # one alone would have nothing held out to answer for
+        _check("dropout", self.dropout, 0, 0.99)
+        _check("the number of widths", len(self.widths), 1, 20)
+        for width in self.widths:
+            _check("each of widths", width, 1, 4096)
+        pooled = 2 ** (1 + max(0, len(self.widths) - 2))
+        if min(self.image_height_px, self.image_width_px) < pooled:
+            raise LeukoliteError(
+                expected=f"images of at least {pooled} x {pooled} px, which {len(self.widths)} widths halve to one",
+                found=f"{self.image_width_px} x {self.image_height_px}",
+                remedy="choose fewer widths or larger images",
+            )
+
 
 @dataclass(frozen=True)
 class StageSettings:
@@ -28,6 +47,15 @@ class StageSettings:
     label_smoothing: float = 0.0
     averaging_decay: float = 0.995
 
+    def __post_init__(self) -> None:
+        """Raise LeukoliteError for a value out of its range."""
+        _check("epochs", self.epochs, 1, 100_000)
+        _check("learning_rate", self.learning_rate, 1e-9, 10)
+        _check("batch_size", self.batch_size, 1, 100_000)
+        _check("weight_decay", self.weight_decay, 0, 10)
+        _check("label_smoothing", self.label_smoothing, 0, 0.99)
+        _check("averaging_decay", self.averaging_decay, 0, 0.999999)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -38,6 +66,19 @@ class Settings:
     qat_stage: StageSettings = field(default_factory=lambda: StageSettings(epochs=2, learning_rate=1e-4))
     per_class: int = 0
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise LeukoliteError for a value out of its range."""
+        _check("per_class", self.per_class, 0, 10_000_000)
+        _check("seed", self.seed, 0, 2**32 - 1)  # numpy's own range
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a value outside low to high; NaN is outside."""
+    if not low <= value <= high:
+        raise LeukoliteError(
+            expected=f"{name} from {low:,} to {high:,}", found=str(value), remedy="choose one in that range"
+        )
 
 
 PRESETS = {

@@ -83,9 +83,10 @@ def fit(stage: Stage) -> list[Epoch]:
     )
     for epoch in range(int(done), stage.settings.epochs):
         history.append(_run_epoch(stage, step, epoch, monitored))
+        # The history first: what it has more than the checkpoint, a run that goes on cuts off and does again.
+        write_history(stage.directory, history)
         done.assign(epoch + 1)
         manager.save()
-        write_history(stage.directory, history)
         stage.tell(history[-1].describe(stage.settings.epochs))
     assign(stage.averaged, stage.averages)
     return history

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from edge_runtime.errors import LeukoliteError, reason
 from edge_runtime.files import read_json, sha256, write_json
 from edge_runtime.report import EvalReport, Outcome, summarize
 from train.cells import Cells
@@ -49,16 +50,21 @@ def prepare(directory: Path, *, identity: Mapping[str, Any]) -> bool:
 
 
 def settings_from(run: Mapping[str, Any]) -> Settings:
-    """The settings that a run.json holds."""
-    fields = dict(run["settings"])
-    network = {**fields.pop("network")}
-    network["widths"] = tuple(network["widths"])
-    return Settings(
-        network=NetworkSettings(**network),
-        float_stage=StageSettings(**fields.pop("float_stage")),
-        qat_stage=StageSettings(**fields.pop("qat_stage")),
-        **fields,
-    )
+    """The settings that a run.json holds; LeukoliteError when they are not whole."""
+    try:
+        fields = dict(run["settings"])
+        network = {**fields.pop("network")}
+        network["widths"] = tuple(network["widths"])
+        return Settings(
+            network=NetworkSettings(**network),
+            float_stage=StageSettings(**fields.pop("float_stage")),
+            qat_stage=StageSettings(**fields.pop("qat_stage")),
+            **fields,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise LeukoliteError(
+            expected=f"a {RUN_NAME} with all settings of this version", found=reason(error), remedy="train again"
+        ) from error
 
 
 def to_plain(settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Find the data set: where the user says, in the usual place, from Kaggle, or generated for a rehearsal."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from edge_runtime.errors import reason
 from edge_runtime.files import read_json, write_json
 from edge_runtime.progress import progress
 from train.cells import GROUPS_NAME, find_groups
-from train.smears import README, SmearSettings, generate
+from train.smears import README, README_NAME, SmearSettings, generate
 
 Tell = Callable[[str], None]
 
@@ -18,7 +19,6 @@ USUAL_PLACE = Path("data/blood-cells")
 KAGGLE_HANDLE = "paultimothymooney/blood-cells"
 ROOT_NAME = "root"
 SOURCE_NAME = "source.json"
-README_NAME = "README.txt"
 
 
 def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
@@ -60,7 +60,8 @@ def _leave_groups(link: Path, groups: Path | None) -> None:
 
 def is_rehearsal(data: str) -> bool:
     """Whether a data root holds generated pictures, which must never stand behind a quoted figure."""
-    notes = (Path(data) / README_NAME, Path(data).resolve().parent / README_NAME)
+    root = Path(data).resolve()
+    notes = (folder / README_NAME for folder in (root, *root.parents))
     return any(note.is_file() and note.read_bytes() == README for note in notes)
 
 
@@ -81,7 +82,8 @@ def _rehearse(out: Path, tell: Tell) -> Path:
     """Generated smears in `out`."""
     folder = out / "smears"
     tell("REHEARSAL on generated smears: every stage runs, but the figures say nothing about blood cells")
-    if not folder.is_dir():
+    if not (folder / GROUPS_NAME).is_file():  # written last: without it, a generation was interrupted
+        shutil.rmtree(folder, ignore_errors=True)
         with progress("generate") as advance:
             generate(folder, settings=SmearSettings(), advance=advance)
     return folder

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import read_json, write_json
+from edge_runtime.files import read_json, sha256, write_json
 from edge_runtime.progress import progress
 from edge_runtime.provenance import collect
 from edge_runtime.report import EvalReport
@@ -26,8 +26,7 @@ def train_float(data: str, out: Path, *, settings: Settings, groups: str | None,
     """Train the float network and leave its run directory in `out`; returns the held-out report."""
     started = time.time()
     cells, origin = load_cells(data, settings=settings, groups=groups, tell=tell)
-    identity = {"stage": "float", "settings": rundir.to_plain(settings), "data": cells.digest}
-    rundir.prepare(out, identity=identity)
+    rundir.prepare(out, identity=_identity("float", settings, cells))
     keras.utils.set_random_seed(settings.seed)
     model = network.build(settings.network, class_log_share=np.log(cells.source_share))
     stage = _stage(model, cells, out, settings=settings, own=settings.float_stage, tell=tell)
@@ -41,19 +40,16 @@ def train_float(data: str, out: Path, *, settings: Settings, groups: str | None,
 def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell) -> EvalReport:
     """Fine-tune a float run's network for int8 and leave a run directory in `out`; returns the held-out report."""
     started = time.time()
-    before = read_run(run)
+    before = _read_float_run(run, out)
     settings = rundir.settings_from(before)
     cells, origin = load_cells(data, settings=settings, groups=groups, tell=tell)
-    if cells.digest != before["data"]["sha256"]:
-        raise LeukoliteError(
-            expected=f"the images that the run in {show(run)} was trained on",
-            found="others (their digest differs)",
-            remedy="give the same --data, or train again",
-        )
-    rundir.prepare(out, identity={"stage": "qat", "settings": rundir.to_plain(settings), "data": cells.digest})
+    _check_images(before, cells, run)
+    weights = run / rundir.WEIGHTS_NAME
+    start = {"starts_from_sha256": sha256(weights.read_bytes())}
+    rundir.prepare(out, identity=_identity("qat", settings, cells) | start)
     keras.utils.set_random_seed(settings.seed)
     deployed = network.build_deployed(settings.network, classes=len(cells.labels))
-    deployed.load_weights(str(run / rundir.WEIGHTS_NAME))
+    deployed.load_weights(str(weights))
     quantized = qat.quantize(deployed)
     stage = _stage(quantized, cells, out, settings=settings, own=settings.qat_stage, tell=tell)
     shown = np.array(sample(cells.images, cells.origins, per_class=qat.CALIBRATION_PER_CLASS, seed=settings.seed))
@@ -72,6 +68,7 @@ def use_cores() -> None:
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(os.cpu_count() or 1)
+    tf.config.list_logical_devices()  # starts them now, with all that their drivers have to say
 
 
 def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell) -> tuple[Cells, str]:
@@ -94,9 +91,41 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
     return cells, origin
 
 
-def read_run(directory: Path) -> dict[str, Any]:
-    """The run.json of a finished run."""
-    return read_json(directory / rundir.RUN_NAME, what="the run.json of a finished training run")
+def _read_float_run(directory: Path, out: Path) -> dict[str, Any]:
+    """The run.json of a finished float run, which is not in the directory that the next stage empties."""
+    run = read_json(directory / rundir.RUN_NAME, what="the run.json of a finished training run")
+    if run.get("stage") != "float" or not {"settings", "data"} <= run.keys():
+        raise LeukoliteError(
+            expected=f"the run of `train float` at {show(directory)}",
+            found=f"one of the stage {run.get('stage')}",
+            remedy="give --run the directory that `train float` wrote",
+        )
+    if out.resolve() == directory.resolve():
+        raise LeukoliteError(
+            expected="--out to be another directory than --run", found=show(out), remedy="choose another --out"
+        )
+    return run
+
+
+def _check_images(before: dict[str, Any], cells: Cells, run: Path) -> None:
+    """Refuse other images or groups than a run was trained on: its held-out figures would not be held out."""
+    if before["data"] != _data(cells):
+        raise LeukoliteError(
+            expected=f"the images and source cells that the run in {show(run)} was trained on",
+            found="others (their digest or number differs)",
+            remedy="give the same --data and --groups, or train again",
+        )
+
+
+def _identity(stage: str, settings: Settings, cells: Cells) -> dict[str, Any]:
+    """What checkpoints belong to. With other folds, towers would be held out on what they were trained on."""
+    folds = sha256(cells.folds.tobytes())
+    return {"stage": stage, "settings": rundir.to_plain(settings), "data": cells.digest, "folds_sha256": folds}
+
+
+def _data(cells: Cells) -> dict[str, Any]:
+    """What a run.json says of its images."""
+    return {"split": "TRAIN", "n": len(cells.images), "sha256": cells.digest, "sources": cells.sources()}
 
 
 def _stage(model: keras.Model, cells: Cells, out: Path, *, settings: Settings, own: StageSettings, tell: Tell) -> Stage:
@@ -149,7 +178,7 @@ def _finish(
             **facts,
             "settings": rundir.to_plain(settings),
             "labels": list(cells.labels),
-            "data": {"split": "TRAIN", "n": len(cells.images), "sha256": cells.digest, "sources": cells.sources()},
+            "data": _data(cells),
             "source_share": cells.source_share.tolist(),
             "held_out": {
                 "n": report.n,

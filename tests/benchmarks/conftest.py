@@ -62,6 +62,7 @@ def benchmark_run(**changes: Any) -> dict[str, Any]:
                 "model_file": f"{role}.tflite",
                 "model_sha256": f"model of {'int8_qat' if role == 'int8' else role}",
                 "training_seed": 7,
+                "rehearsal": False,
                 "uses_delegate": True,
                 "input_px": [12, 16],
                 "image": "a.jpeg",

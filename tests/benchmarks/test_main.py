@@ -7,7 +7,8 @@ from benchmarks import latency, suite
 from benchmarks.__main__ import main
 
 MARKERS = "".join(
-    f"<!-- figures:{name} begin --><!-- figures:{name} end -->\n" for name in ("accuracy", "latency", "seeds")
+    f"<!-- figures:{name} begin --><!-- figures:{name} end -->\n"
+    for name in ("accuracy", "disputed", "latency", "seeds")
 )
 
 

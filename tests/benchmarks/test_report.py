@@ -103,7 +103,7 @@ def test_no_history_no_section(left):
 def test_the_readmes_figures_are_those_of_the_report(evidence):
     text = report.to_markdown(evidence)
     figures = report.figures(evidence)
-    assert list(figures) == ["accuracy", "latency"]
+    assert list(figures) == ["accuracy", "disputed", "latency"]
     assert all(line in text for figure in figures.values() for line in figure.splitlines())
 
 

@@ -27,7 +27,7 @@ def raising(error: BaseException):
 
 @pytest.mark.parametrize("status", [DONE, FAILED, 3])
 def test_status_is_the_sub_commands(status):
-    assert run(parser(lambda args: status), ["go"]) == status
+    assert run(parser(lambda _: status), ["go"]) == status
 
 
 def test_arguments_reach_the_sub_command():
@@ -73,7 +73,7 @@ def test_interrupt_is_one_line_and_status_130(capsys):
 )
 def test_usage_error_is_one_line_and_status_2(argv, capsys):
     with pytest.raises(SystemExit) as caught:
-        run(parser(lambda args: DONE), argv)
+        run(parser(lambda _: DONE), argv)
     assert caught.value.code == UNUSABLE
     out, err = capsys.readouterr()
     assert out == ""
@@ -83,7 +83,7 @@ def test_usage_error_is_one_line_and_status_2(argv, capsys):
 
 
 def test_names_that_are_not_utf8_can_be_printed(capsysbinary):
-    assert run(parser(lambda args: print("\udcff") or DONE), ["go"]) == DONE
+    assert run(parser(lambda _: print("\udcff") or DONE), ["go"]) == DONE
     assert capsysbinary.readouterr().out == b"\\udcff\n"
 
 

@@ -19,14 +19,14 @@ def test_replaces_an_old_file_and_leaves_nothing_beside_it(tmp_path):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.bin", b"new")]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("power cut"), KeyboardInterrupt(), OSError("disk full")])
+@pytest.mark.parametrize("error", [RuntimeError("cut off"), KeyboardInterrupt("cut off"), OSError("cut off")])
 def test_failure_half_way_leaves_the_old_file(tmp_path, error):
     def chunks():
         yield b"half"
         raise error
 
     (tmp_path / "out.bin").write_bytes(b"old")
-    with pytest.raises(BaseException, match="power cut|disk full|^$"):
+    with pytest.raises(BaseException, match="cut off"):
         write_atomic(tmp_path / "out.bin", chunks())
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.bin", b"old")]
 

@@ -81,11 +81,11 @@ def test_columns_of_the_table_line_up():
     assert {line.find(path) for line, path in zip(lines, ("PATH", "x.jpg", "c.jpg"), strict=False)} == {32}
 
 
-@pytest.mark.parametrize(("top_k", "shown"), [(1, {"B"}), (2, {"B", "C"}), (3, {"A", "B", "C"}), (None, {"A", "B", "C"})])
+@pytest.mark.parametrize(("top_k", "shown"), [(1, "B"), (2, "BC"), (3, "ABC"), (None, "ABC")])
 def test_top_k_leaves_out_the_rest(top_k, shown):
-    assert json.loads(text("jsonl", MIXED[:1], top_k=top_k))["probabilities"].keys() == shown
+    assert json.loads(text("jsonl", MIXED[:1], top_k=top_k))["probabilities"].keys() == set(shown)
     (row,) = rows(text("csv", MIXED[:1], top_k=top_k))
-    assert {label for label in LABELS if row[label]} == shown
+    assert {label for label in LABELS if row[label]} == set(shown)
 
 
 def test_table_lists_the_runners_up_only_if_asked():

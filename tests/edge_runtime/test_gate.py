@@ -190,7 +190,9 @@ def test_table_names_every_failure_first_and_then_the_verdict():
     lines = list(table(verdict))
     failed = [rule for rule in verdict.rules if rule.verdict == "FAIL"]
     assert len(failed) > 3
-    assert [line.split()[0] for line in lines[:-1]] == ["FAIL"] * len(failed) + ["PASS"] * (len(lines) - len(failed) - 1)
+    assert [line.split()[0] for line in lines[:-1]] == ["FAIL"] * len(failed) + ["PASS"] * (
+        len(lines) - len(failed) - 1
+    )
     for line, rule in zip(lines, failed, strict=False):
         assert line.split()[1:3] == [rule.name, rule.label]
         assert rule.reason in line

@@ -26,7 +26,9 @@ def image(path: str, *, name: str | None = None) -> LabelledImage:
     return LabelledImage(path, name, name.split("/")[0])
 
 
-@pytest.mark.parametrize("row", ["images/TEST/A/1.jpg", "TEST/A/1.jpg", "A/1.jpg", "1.jpg", "/data/images/TEST/A/1.jpg"])
+@pytest.mark.parametrize(
+    "row", ["images/TEST/A/1.jpg", "TEST/A/1.jpg", "A/1.jpg", "1.jpg", "/data/images/TEST/A/1.jpg"]
+)
 def test_row_is_found_by_the_end_of_the_path(groups_file, row):
     groups = read_groups(groups_file("images/TEST/A/2.jpg,other,other", f"{row},s1,g1"))
     assert groups.find(image("/data/images/TEST/A/1.jpg")) == Origin("s1", "g1")

@@ -15,9 +15,13 @@ def test_what_native_code_writes_is_held_back(capfd):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_it_is_shown_when_something_went_wrong(capfd, error):
-    with pytest.raises(error), hushed():
-        os.write(2, b"ERROR: why\n")
-        raise error
+    def fail() -> None:
+        with hushed():
+            os.write(2, b"ERROR: why\n")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "ERROR: why\nafter\n"
 

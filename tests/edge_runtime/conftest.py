@@ -1,0 +1,31 @@
+"""What the tests of the command line share."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.__main__ import main
+
+
+@pytest.fixture
+def leukolite(bundle, capsys, monkeypatch):
+    """Runs the command in this process, on the tiny model: (status, stdout, stderr's lines)."""
+
+    def call(command: str, *arguments: object, model: Path | None = bundle, stdin: str = "") -> tuple:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        chosen = ["-m", str(model)] if model and command in ("classify", "evaluate") else []
+        try:
+            status = main([command, *map(str, arguments), *chosen])
+        except SystemExit as leaving:
+            status = leaving.code
+        out, err = capsys.readouterr()
+        return status, out, err.splitlines()
+
+    return call
+
+
+def one_line(errors: list[str], *words: str) -> bool:
+    """Whether stderr held one error in the house's form, with these words in it."""
+    (line,) = errors
+    return line.startswith("leukolite: error: expected ") and "; " in line and all(word in line for word in words)
