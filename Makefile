@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help record ship figures always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -97,7 +97,41 @@ $(LATENCY): $(SUMS) $(BENCH_CODE)
 
 $(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
 	$(PY) -m benchmarks report --int8 $(BUILD)/reports/int8.json --float32 $(BUILD)/reports/float32.json \
-		--verdict $(VERDICT) --latency $(LATENCY) --history $(BUILD)/float/history.csv --out $(BUILD)/reports
+		--verdict $(VERDICT) --latency $(LATENCY) --history $(BUILD)/float/history.csv \
+		$(groups_option) --out $(BUILD)/reports
+
+# For a release. `make record SEED=n` keeps the reports of a seed in reports/, `make ship SEED=n` its bundles in the
+# package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.
+MODELS := edge_runtime/models
+KEPT := reports
+DATA_ROOT := $(BUILD)/data/root
+GROUPS := train/facts/blood-cells-groups.csv
+
+record: $(EVALUATIONS)
+	mkdir -p $(KEPT)/test $(KEPT)/held-out
+	cp $(BUILD)/reports/int8.json $(KEPT)/test/seed$(SEED)-int8_qat.json
+	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
+	cp $(BUILD)/qat/held_out.json $(KEPT)/held-out/seed$(SEED)-int8_qat.json
+
+ship: $(SUMS)
+	mkdir -p $(MODELS)
+	cp $(INT8) $(FLOAT32) $(SUMS) $(MODELS)/
+
+figures: $(SOURCE)
+	for variant in int8 float32; do
+	  $(LEUKOLITE) evaluate -m $(MODELS)/leukolite-$$variant.tflite --data $(DATA_ROOT) --split TEST --groups $(GROUPS) \
+	    --report $(KEPT)/shipped-$$variant.json
+	done
+	$(LEUKOLITE) gate --candidate $(KEPT)/shipped-int8.json --reference $(KEPT)/shipped-float32.json \
+		--json $(KEPT)/verdict.json
+	$(PY) -m benchmarks run --data $(DATA_ROOT) --out $(KEPT)/latency.json
+	for page in README.md $(MODELS)/MODEL_CARD.md; do
+	  $(PY) -m benchmarks report --int8 $(KEPT)/shipped-int8.json --float32 $(KEPT)/shipped-float32.json \
+	    --verdict $(KEPT)/verdict.json --latency $(KEPT)/latency.json --groups $(GROUPS) --out $(KEPT) --readme $$page
+	done
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/test/seed*.json' --out $(KEPT)/seeds-test.md --readme README.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/held-out/seed*.json' --out $(KEPT)/seeds-held-out.md \
+		--name held-out --readme README.md
 
 test: lint unit
 

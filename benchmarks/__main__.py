@@ -55,7 +55,8 @@ def build_parser() -> Parser:
     )
     seeds.add_argument("--out", required=True, metavar="FILE.md")
     seeds.add_argument("--json", metavar="FILE")
-    seeds.add_argument("--readme", metavar="FILE", help="update its figure `seeds`")
+    seeds.add_argument("--readme", metavar="FILE", help="update its figure of this --name")
+    seeds.add_argument("--name", default="seeds", help="of the figure in the README (default: seeds)")
     seeds.set_defaults(call=_seeds)
     return parser
 
@@ -111,7 +112,7 @@ def _seeds(args: argparse.Namespace) -> int:
     if args.json:
         write_json(args.json, found.to_json())
     if args.readme:
-        readme.update(args.readme, "seeds", text)
+        readme.update(args.readme, args.name, text)
     sys.stdout.write(text)
     return DONE
 

@@ -1,0 +1,75 @@
+from typing import Any
+
+import pytest
+
+from edge_runtime.errors import LeukoliteError
+from train.config import PRESETS, NetworkSettings, Settings, StageSettings
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (NetworkSettings, "towers", 1),
+        (NetworkSettings, "towers", 0),
+        (NetworkSettings, "widths", ()),
+        (NetworkSettings, "widths", (16, 0)),
+        (NetworkSettings, "image_height_px", 0),
+        (NetworkSettings, "image_width_px", 5000),
+        (NetworkSettings, "dropout", 1.0),
+        (NetworkSettings, "dropout", -0.1),
+        (StageSettings, "epochs", 0),
+        (StageSettings, "epochs", -1),
+        (StageSettings, "learning_rate", 0.0),
+        (StageSettings, "learning_rate", -1e-3),
+        (StageSettings, "learning_rate", NAN),
+        (StageSettings, "learning_rate", float("inf")),
+        (StageSettings, "batch_size", 0),
+        (StageSettings, "weight_decay", -1e-9),
+        (StageSettings, "label_smoothing", 1.0),
+        (StageSettings, "averaging_decay", 1.0),
+        (Settings, "per_class", -1),
+        (Settings, "seed", -1),
+        (Settings, "seed", 2**32),
+    ],
+)
+def test_value_out_of_range_is_refused(refused, kind: Any, name: str, value: object) -> None:
+    required = {"epochs": 1, "learning_rate": 1e-3} if kind is StageSettings else {}
+    with refused(name):
+        kind(**{**required, name: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (NetworkSettings, "towers", 2),
+        (NetworkSettings, "dropout", 0.0),
+        (StageSettings, "averaging_decay", 0.0),
+        (StageSettings, "weight_decay", 0.0),
+        (Settings, "per_class", 0),
+        (Settings, "seed", 0),
+    ],
+)
+def test_value_at_the_end_of_its_range_is_accepted(kind: Any, name: str, value: object) -> None:
+    required = {"epochs": 1, "learning_rate": 1e-3} if kind is StageSettings else {}
+    assert getattr(kind(**{**required, name: value}), name) == value
+
+
+@pytest.mark.parametrize(("widths", "least_px"), [((4,), 2), ((4, 4), 2), ((4, 4, 4), 4), ((4,) * 5, 16)])
+def test_images_must_be_as_large_as_the_widths_halve_them(refused, widths: tuple[int, ...], least_px: int) -> None:
+    network = NetworkSettings(widths=widths, image_height_px=least_px, image_width_px=4 * least_px)
+    with refused(f"at least {least_px} x {least_px} px"):
+        NetworkSettings(widths=widths, image_height_px=4 * least_px, image_width_px=least_px - 1)
+
+    from train.network import build_deployed
+
+    assert build_deployed(network, classes=3).output_shape[1] == (None, 3)
+
+
+def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
+    assert set(PRESETS) == {"full", "quick"}
+    assert PRESETS["full"].per_class == 0
+    assert 0 < PRESETS["quick"].per_class
+    with pytest.raises(LeukoliteError):
+        Settings(per_class=-1)

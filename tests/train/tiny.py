@@ -1,0 +1,37 @@
+"""Training that takes seconds: a network of a thousand weights on thirty-two generated pictures."""
+
+from pathlib import Path
+
+import pytest
+
+from train.config import NetworkSettings, Settings, StageSettings
+from train.smears import SmearSettings, generate
+
+NETWORK = NetworkSettings(image_height_px=24, image_width_px=32, widths=(4, 6, 8), towers=2)
+SETTINGS = Settings(
+    network=NETWORK,
+    float_stage=StageSettings(epochs=2, learning_rate=1e-2, batch_size=8, averaging_decay=0.5),
+    qat_stage=StageSettings(epochs=1, learning_rate=1e-3, batch_size=8, averaging_decay=0.5),
+    seed=3,
+)
+SMEARS = SmearSettings(images_per_class=8, sources=(4, 3, 2, 6), image_width_px=64, image_height_px=48)
+
+
+def smears(factory: pytest.TempPathFactory) -> Path:
+    """The root of the pictures, drawn once a session: 8 a class in TRAIN, 2 in TEST."""
+    root = factory.getbasetemp() / "tiny-smears"
+    if not root.is_dir():
+        generate(root, settings=SMEARS)
+    return root
+
+
+def runs(factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The directories of a float run on the pictures and of the int8 run after it, trained once a session."""
+    from train.stages import train_float, train_qat
+
+    floats, qat = (factory.getbasetemp() / "tiny-runs" / name for name in ("float", "qat"))
+    if not qat.is_dir():
+        data = str(smears(factory))
+        train_float(data, floats, settings=SETTINGS, groups=None, tell=print)
+        train_qat(data, floats, qat, groups=None, tell=print)
+    return floats, qat
