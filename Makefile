@@ -144,7 +144,7 @@ unit: $(READY)
 	$(PY) -m pytest
 
 wheel: $(READY)
-	$(PY) -m build --wheel --outdir dist
+	$(PY) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:
 	rm -rf build dist

@@ -82,6 +82,7 @@ def _classify(args: argparse.Namespace) -> int:
     from edge_runtime.files import write_atomic
     from edge_runtime.formats import FORMATTERS
     from edge_runtime.inputs import expand
+    from edge_runtime.native import hushed
 
     found = list(expand(args.inputs, stdin=sys.stdin))
     if all(item.error for item in found):
@@ -90,7 +91,8 @@ def _classify(args: argparse.Namespace) -> int:
         if not found:
             complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
         return UNUSABLE
-    classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads)
+    with hushed():
+        classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads)
     failures: list[str] = []
     results = FORMATTERS[args.format](_each(classifier, found, failures), classifier.card.labels, args.top_k)
     if args.output:
@@ -124,8 +126,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     from edge_runtime.dataset import open_dataset
     from edge_runtime.evaluation import evaluate, write_predictions
     from edge_runtime.groups import read_groups
+    from edge_runtime.native import hushed
 
-    classifier = Classifier(args.model, num_threads=args.num_threads)
+    with hushed():
+        classifier = Classifier(args.model, num_threads=args.num_threads)
     groups = read_groups(args.groups) if args.groups else None
     dataset = open_dataset(args.data, split=args.split)
     for name in dataset.ignored:

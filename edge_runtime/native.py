@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edge_runtime.errors import LeukoliteError
+
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2 meanwhile; it is shown only when the block raises.
+    """Hold back what is written to file descriptor 2 meanwhile; it is shown only when the block fails unexpectedly.
 
     For command lines, while one thread runs: the descriptor belongs to the whole process.
     """
@@ -23,6 +25,8 @@ def hushed() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except LeukoliteError:  # says in one line all that the user needs
+            raise
         except BaseException:
             held.seek(0)
             os.write(saved, held.read())

@@ -34,6 +34,8 @@ def test_bundle_is_the_model_and_a_zip_that_any_tool_reads():
         assert archive.read(LABELS_NAME).decode().splitlines() == list(LABELS)
         assert json.loads(archive.read(CARD_NAME)) == json.loads(json.dumps(asdict(CARD)))
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
+        # No date of making: the same model must give the same bytes tomorrow.
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_same_model_and_card_give_the_same_bytes():

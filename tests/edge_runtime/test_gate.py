@@ -162,6 +162,12 @@ def test_different_data_fail(sha256):
     assert failures(GOOD, replace(GOOD, data={"sha256": sha256})) == {("same_data", "all")}
 
 
+def test_class_that_the_candidate_does_not_know_is_named():
+    less = replace(GOOD, labels=("A", "B"), per_class={label: GOOD.per_class[label] for label in ("A", "B")})
+    for candidate, reference in ((less, GOOD), (GOOD, less)):
+        assert {("same_labels", "all"), ("max_tpr_drop", "C")} <= failures(candidate, reference)
+
+
 def test_reports_that_do_not_say_on_what_fail():
     silent = replace(GOOD, data={"sha256": None})
     assert failures(silent, silent) == {("same_data", "all")}

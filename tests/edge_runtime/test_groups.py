@@ -75,8 +75,16 @@ def test_missing_rows_are_refused_with_their_number(groups_file, refused):
         groups.assign([image("/d/A/1.jpg"), image("/d/A/2.jpg"), image("/d/A/3.jpg")])
 
 
-def test_more_columns_and_a_byte_order_mark_are_fine(groups_file):
-    groups = read_groups(groups_file("x,A/1.jpg,s1,g1", header="\ufeffnote,path,source,group\n"))
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("note,path,source,group\n", "x,A/1.jpg,s1,g1"),
+        ("group,source,path\n", "g1,s1,A/1.jpg"),
+        ("\ufeffpath,source,group\n", "A/1.jpg,s1,g1"),  # as Excel writes it
+    ],
+)
+def test_other_columns_another_order_and_a_byte_order_mark_are_fine(groups_file, header, line):
+    groups = read_groups(groups_file(line, header=header))
     assert groups.find(image("/d/A/1.jpg")) == Origin("s1", "g1")
 
 

@@ -53,9 +53,9 @@ def test_output_quantization_is_the_models_own():
 
 
 def test_result_outlives_the_next_call(model):
-    first = model.predict(filled((255, 0, 0)))
+    first = model.invoke(filled((255, 0, 0)))
     kept = first.copy()
-    model.predict(filled((0, 0, 255)))
+    model.invoke(filled((0, 0, 255)))
     assert np.array_equal(first, kept)  # a view into the interpreter's memory would have changed
 
 

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.native import hushed
 
 
@@ -24,6 +25,17 @@ def test_it_is_shown_when_something_went_wrong(capfd, error):
         fail()
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "ERROR: why\nafter\n"
+
+
+def test_an_error_for_the_user_stays_one_line(capfd):
+    def fail() -> None:
+        with hushed():
+            os.write(2, b"ERROR: why\n")
+            raise LeukoliteError(expected="a", found="b", remedy="c")
+
+    with pytest.raises(LeukoliteError):
+        fail()
+    assert capfd.readouterr().err == ""
 
 
 def test_what_python_wrote_before_keeps_its_place(capfd):

@@ -23,10 +23,17 @@ def shell(script: str, *arguments: object, **environment: str) -> subprocess.Com
     )
 
 
-def test_closed_pipe_is_no_error(colors, bundle):
-    done = shell("$LEUKOLITE classify $1 $1 $1 -m $2 --format csv | head -1; exit ${PIPESTATUS[0]}", colors, bundle)
+def test_first_line_of_the_output_can_be_taken(colors, bundle):
+    done = shell("$LEUKOLITE classify $1 -m $2 --format csv | head -1; exit ${PIPESTATUS[0]}", colors, bundle)
     assert done.returncode == 0
     assert done.stdout.startswith(b"path,label,")
+    assert done.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("command", ["classify $1 -m $2", "info $2"])
+def test_reader_that_has_gone_is_no_error(colors, bundle, command):
+    done = shell(f"$LEUKOLITE {command} | true; exit ${{PIPESTATUS[0]}}", colors, bundle)
+    assert done.returncode == 0
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
 

@@ -55,6 +55,12 @@ def test_installed_code_has_no_commit(tmp_path, monkeypatch):
     assert (found["commit"], found["dirty"]) == (None, None)
 
 
+def test_code_installed_below_another_projects_checkout_has_no_commit(checkout, monkeypatch):
+    (checkout / "site-packages").mkdir()
+    monkeypatch.setattr(provenance, "_CHECKOUT", checkout / "site-packages")
+    assert provenance.git("rev-parse", "HEAD") is None
+
+
 def test_missing_git_is_no_error(checkout, monkeypatch):
     monkeypatch.setenv("PATH", str(checkout / "nothing"))
     assert provenance.git("rev-parse", "HEAD") is None

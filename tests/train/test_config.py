@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.errors import LeukoliteError
 from train.config import PRESETS, NetworkSettings, Settings, StageSettings
 
 NAN = float("nan")
@@ -70,6 +69,4 @@ def test_images_must_be_as_large_as_the_widths_halve_them(refused, widths: tuple
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
     assert set(PRESETS) == {"full", "quick"}
     assert PRESETS["full"].per_class == 0
-    assert 0 < PRESETS["quick"].per_class
-    with pytest.raises(LeukoliteError):
-        Settings(per_class=-1)
+    assert PRESETS["quick"].per_class > 0

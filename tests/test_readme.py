@@ -1,0 +1,72 @@
+"""README and model card: their figures are those of the files in reports/, their example runs, their links lead."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report, seeds
+from benchmarks.evidence import gather
+from benchmarks.readme import is_current
+from train.smears import SmearSettings, generate
+
+CHECKOUT = Path(__file__).parent.parent
+REPORTS = CHECKOUT / "reports"
+README = CHECKOUT / "README.md"
+MODEL_CARD = CHECKOUT / "edge_runtime" / "models" / "MODEL_CARD.md"
+PAGES = [README, MODEL_CARD, CHECKOUT / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", [README, MODEL_CARD], ids=lambda page: page.name)
+def test_figures_are_those_of_the_kept_reports(page):
+    evidence = gather(
+        int8=REPORTS / "shipped-int8.json",
+        float32=REPORTS / "shipped-float32.json",
+        verdict=REPORTS / "verdict.json",
+        latency=REPORTS / "latency.json",
+        groups=CHECKOUT / "train" / "facts" / "blood-cells-groups.csv",
+    )
+    for name, markdown in report.figures(evidence).items():
+        assert is_current(page, name, markdown), f"{name}: run `make figures`"
+
+
+@pytest.mark.parametrize(("name", "folder"), [("seeds", "test"), ("held-out", "held-out")])
+def test_tables_over_seeds_are_those_of_the_kept_reports(name, folder):
+    found = seeds.gather([str(REPORTS / folder / "seed*.json")])
+    assert len({run.seed for run in found.runs}) >= 3
+    assert is_current(README, name, seeds.to_markdown(found)), f"{name}: run `make figures`"
+
+
+def test_the_shipped_seed_is_the_one_that_the_rule_names():
+    held_out = seeds.gather([str(REPORTS / "held-out" / "seed*.json")])
+    best = max(held_out.runs, key=lambda run: run.accuracy).seed
+    on_test = seeds.gather([str(REPORTS / "test" / "seed*-int8_qat.json")])
+    shipped = next(run for run in on_test.runs if run.seed == best)
+    assert shipped.model_sha256 == gather_shipped_digest()
+
+
+def gather_shipped_digest() -> str:
+    sums = (CHECKOUT / "edge_runtime" / "models" / "SHA256SUMS").read_text()
+    return next(line.split()[0] for line in sums.splitlines() if "int8" in line)
+
+
+def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    root = generate(tmp_path / "smears", settings=SmearSettings(images_per_class=1, sources=(1, 1, 1, 1)))
+    next(root.rglob("*.jpeg")).rename(tmp_path / "smear.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    label, confidence = capsys.readouterr().out.split()
+    assert label in {"EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"}
+    assert 0.25 <= float(confidence) <= 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_says_that_it_is_no_medical_device():
+    for page in (README, MODEL_CARD, REPORTS / "report.md"):
+        assert "esearch use only; not a medical device" in page.read_text()

@@ -1,0 +1,117 @@
+"""The bundles in the package: whole, described truly, as good as the README says, and a damaged one is caught."""
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from convert.lowering import check_integer
+from edge_runtime.__main__ import main
+from edge_runtime.card import attach, load_card, read_model
+from edge_runtime.classifier import MODELS, SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.files import sha256
+from edge_runtime.golden import matches
+from edge_runtime.report import load_report
+
+CHECKOUT = Path(__file__).parent.parent
+REPORTS = CHECKOUT / "reports"
+GROUPS = CHECKOUT / "train" / "facts" / "blood-cells-groups.csv"
+SHIPPED = [SHIPPED_MODEL, SHIPPED_REFERENCE]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_digests_are_those_of_the_files(path):
+    sums = dict(reversed(line.split()) for line in (MODELS / "SHA256SUMS").read_text().splitlines())
+    assert sums[path.name] == sha256(path.read_bytes())
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_cards_tell_the_truth(path):
+    card = load_card(path)
+    assert card.labels == ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
+    assert card.training["rehearsal"] is False
+    assert card.training["images"] == 9957
+    assert card.training["sources"] == {"EOSINOPHIL": 75, "LYMPHOCYTE": 27, "MONOCYTE": 16, "NEUTROPHIL": 159}
+    assert "not a medical device" in card.intended_use
+    name = "shipped-int8.json" if path == SHIPPED_MODEL else "shipped-float32.json"
+    report = load_report(REPORTS / name)
+    assert report.model["sha256"] == sha256(path.read_bytes())
+    assert card.accuracy is not None
+    assert card.accuracy["accuracy"] == report.accuracy
+    assert card.accuracy["data_sha256"] == report.data["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("path", "tolerance"),
+    # int8 kernels are exact where XNNPACK runs; float32 sums in another order on another processor, and a
+    # probability then differs in its sixth digit.
+    [(SHIPPED_MODEL, 0), (SHIPPED_REFERENCE, 1e-4)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_golden_output_is_reproduced(path, tolerance):
+    classifier = Classifier(path)
+    assert classifier.model.uses_delegate
+    assert matches(classifier.card.golden, classifier.model, tolerance=tolerance)
+
+
+def test_int8_is_integer_throughout_and_float32_is_not():
+    check_integer(read_model(SHIPPED_MODEL))
+    with pytest.raises(LeukoliteError, match="integer graph"):
+        check_integer(read_model(SHIPPED_REFERENCE))
+
+
+def evaluate(model: Path, data: Path, report: Path) -> int:
+    return main(["evaluate", "-m", str(model), "--data", str(data), "--report", str(report), "--groups", str(GROUPS)])
+
+
+@pytest.fixture(scope="module")
+def shipped_report(data_root, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("shipped") / "int8.json"
+    assert evaluate(SHIPPED_MODEL, data_root, path) == 0
+    return path
+
+
+def test_the_users_criteria_hold_on_the_whole_of_test(shipped_report):
+    report = load_report(shipped_report)
+    assert (report.n, report.n_errors) == (2487, 0)
+    assert report.accuracy >= 0.90
+    assert all(rates.tpr > 0.80 and rates.tnr > 0.80 for rates in report.per_class.values())
+    assert abs(report.accuracy - load_report(REPORTS / "shipped-float32.json").accuracy) <= 0.01
+
+
+def test_the_kept_report_can_be_obtained_again(shipped_report):
+    kept, fresh = load_report(REPORTS / "shipped-int8.json"), load_report(shipped_report)
+    for name in ("model", "data", "confusion_matrix", "per_class", "groups", "predictions"):
+        assert getattr(fresh, name) == getattr(kept, name), name
+
+
+def with_swapped_labels() -> bytes:
+    """The network is untouched, only two names have changed places."""
+    card = load_card(SHIPPED_MODEL)
+    first, second, *others = card.labels
+    end_of_model = zipfile.ZipFile(SHIPPED_MODEL).infolist()[0].header_offset
+    return attach(read_model(SHIPPED_MODEL)[:end_of_model], replace(card, labels=(second, first, *others)))
+
+
+def with_zeroed_weights() -> bytes:
+    """A quarter of the file, all of it weights, is zero: it loads without a word."""
+    content = bytearray(read_model(SHIPPED_MODEL))
+    quarter = len(content) // 4
+    content[2 * quarter : 3 * quarter] = bytes(quarter)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("damage", [with_swapped_labels, with_zeroed_weights])
+def test_a_damaged_model_fails_the_gate(damage, data_root, tmp_path, capsys):
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(damage())
+    assert evaluate(damaged, data_root, tmp_path / "damaged.json") == 0
+    verdict = tmp_path / "verdict.json"
+    reports = ["--candidate", str(tmp_path / "damaged.json"), "--reference", str(REPORTS / "shipped-float32.json")]
+    assert main(["gate", *reports, "--json", str(verdict)]) == 1
+    rules = {(rule["name"], rule["label"]): rule["verdict"] for rule in json.loads(verdict.read_text())["rules"]}
+    assert rules["min_accuracy", "all"] == rules["max_accuracy_drop", "all"] == "FAIL"
+    assert "gate: FAIL" in capsys.readouterr().out
