@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edge_runtime import __version__
@@ -94,7 +94,9 @@ def _classify(args: argparse.Namespace) -> int:
     with hushed():
         classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads)
     failures: list[str] = []
-    results = FORMATTERS[args.format](_each(classifier, found, failures), classifier.card.labels, args.top_k)
+    on_screen = not args.output and sys.stdout.isatty()  # then the results themselves show how far it is
+    predictions = _each(classifier, found, failures, hidden=on_screen)
+    results = FORMATTERS[args.format](predictions, classifier.card.labels, args.top_k)
     if args.output:
         write_atomic(args.output, (chunk.encode("utf-8", "backslashreplace") for chunk in results))
     else:
@@ -103,15 +105,16 @@ def _classify(args: argparse.Namespace) -> int:
     return FAILED if failures else DONE
 
 
-def _each(classifier: "Classifier", found: Iterable["Input"], failures: list[str]) -> Iterator["Prediction"]:
+def _each(
+    classifier: "Classifier", found: Sequence["Input"], failures: list[str], *, hidden: bool
+) -> Iterator["Prediction"]:
     """Predictions in the order of the inputs; what failed is said at once and noted in `failures`."""
     from edge_runtime.classifier import failed
     from edge_runtime.errors import show
     from edge_runtime.progress import progress
 
-    items = list(found)
-    with progress("classify", total=len(items)) as advance:
-        for item in items:
+    with progress("classify", total=len(found), hidden=hidden) as advance:
+        for item in found:
             prediction = failed(item.path, item.error) if item.error else classifier.classify(item.path)
             if prediction.error:
                 complain(PROG, prediction.error if item.error else f"{show(item.path)}: {prediction.error}")

@@ -14,7 +14,10 @@ CURVES_NAME = "curves.png"
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch's figures; rates are 0 to 1. The held-out ones are of the averaged weights, on a balanced sample."""
+    """One epoch's figures; rates are 0 to 1, the learning rate is the one that the epoch began with.
+
+    The held-out figures are of the averaged weights, on a balanced sample.
+    """
 
     epoch: int
     seconds: float

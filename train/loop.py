@@ -46,14 +46,15 @@ class Stage:
     averaged: list[tf.Variable] = field(init=False)
     averages: list[tf.Variable] = field(init=False)
     trained: list[tf.Variable] = field(init=False)
+    learning_rate: Callable[[int], tf.Tensor] = field(init=False)
     optimizer: Any = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the optimizer and room for the averages of all variables."""
         count, settings = len(self.cells.images), self.settings
         steps = max(1, -(-count // settings.batch_size)) * settings.epochs
-        rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps, alpha=0.02)
-        self.optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+        self.learning_rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps, alpha=0.02)
+        self.optimizer = keras.optimizers.AdamW(self.learning_rate, weight_decay=settings.weight_decay)
         self.optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
         self.averaged = [variable for variable in self.model.weights if variable.dtype.is_floating]
         self.averages = [tf.Variable(variable, trainable=False) for variable in self.averaged]
@@ -133,7 +134,6 @@ def _run_epoch(stage: Stage, step: Callable[..., Any], epoch: int, monitored: In
     order = epoch_order(count, seed=stage.seed, epoch=epoch)
     sums = np.zeros(2)
     steps_before = int(stage.optimizer.iterations)
-    rate = float(stage.optimizer.learning_rate)
     with progress(f"epoch {epoch + 1}/{settings.epochs}", total=count) as advance:
         for number, (pixels, indices) in enumerate(batches(stage, order)):
             # Few steps are averaged over a short time, many over a long one, as Polyak averaging is started.
@@ -142,15 +142,14 @@ def _run_epoch(stage: Stage, step: Callable[..., Any], epoch: int, monitored: In
             loss, right = step(pixels, indices, tf.constant(decay, tf.float32))
             sums += len(indices) * np.array([float(loss), float(right)])
             _check(float(loss), epoch)
-            for _ in range(len(indices)):
-                advance()
+            advance(len(indices))
     seconds = time.time() - started
     mean = sums / count
     return Epoch(
         epoch=epoch + 1,
         seconds=seconds,
         images_per_s=count / seconds,
-        learning_rate=rate,
+        learning_rate=float(stage.learning_rate(steps_before)),
         loss=float(mean[0]),
         accuracy=float(mean[1]),
         **_monitor(stage, monitored),
@@ -199,8 +198,7 @@ def held_out_logits(stage: Stage, indices: Indices) -> Logits:
         for pixels, which in batches(stage, indices):
             logits = run(pixels).numpy()
             parts.append(logits[np.arange(len(logits)), stage.cells.folds[which.numpy()]])
-            for _ in range(len(logits)):
-                advance()
+            advance(len(logits))
     return np.concatenate(parts)
 
 

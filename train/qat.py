@@ -50,9 +50,11 @@ def calibrate(quantized: keras.Model, deployed: keras.Model, pixels: Iterable[tf
             if low_name in ranges:
                 ranges[low_name].assign(smallest)
                 ranges[high_name].assign(largest)
-    unit = _variables(quantized.get_layer(INPUT_LAYER))
-    unit[f"{INPUT_LAYER}_min"].assign(0.0)
-    unit[f"{INPUT_LAYER}_max"].assign(1.0)
+    # The library numbers this layer when it makes several in a process.
+    entry = next(layer for layer in quantized.layers if layer.name.startswith(INPUT_LAYER))
+    ranges = _variables(entry)
+    ranges[f"{entry.name}_min"].assign(0.0)
+    ranges[f"{entry.name}_max"].assign(1.0)
 
 
 def settle_kernels(quantized: keras.Model, pixels: tf.Tensor) -> None:

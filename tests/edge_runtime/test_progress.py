@@ -1,4 +1,9 @@
+import contextlib
 import io
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
@@ -41,3 +46,18 @@ def test_terminal_without_rich_stays_silent(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rich", None)
     run(3)
     assert terminal.getvalue() == ""
+
+
+def test_data_goes_to_standard_output_while_the_bar_is_drawn(bundle, picture, tmp_path):
+    """With `> file` on a terminal: rich would send it to the terminal by default."""
+    pytest.importorskip("rich", reason="needs rich: pip install 'leukolite[terminal]'")
+    paths = [str(picture(f"{number}.png")) for number in range(3)]
+    master, slave = pty.openpty()
+    with (tmp_path / "out.csv").open("wb") as out:
+        command = [sys.executable, "-m", "edge_runtime", "classify", *paths, "-m", str(bundle), "--format", "csv"]
+        subprocess.run(command, stdout=out, stderr=slave, check=True, timeout=60, env={**os.environ, "TERM": "xterm"})
+    os.close(slave)
+    with contextlib.suppress(OSError):  # Linux ends a closed terminal with an error
+        assert b"path,label" not in os.read(master, 65536)
+    os.close(master)
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + len(paths)

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras as keras
 
 from tests.train.tiny import NETWORK
 from train.history import read_history
@@ -87,16 +86,11 @@ def test_held_out_logits_are_those_of_the_tower_that_never_saw_the_image(make_st
 
 def test_held_out_logits_are_the_model_s_without_dropout(make_stage):
     stage = make_stage()
-    order = np.arange(10)
-    both = split_towers(stage.model(to_unit(first_batch(replace_batch(stage, 10), order)[0])), towers=2).numpy()
-    expected = both[np.arange(10), stage.cells.folds[order]]
-    # Batches of another size may be summed in another order.
-    assert held_out_logits(stage, order) == pytest.approx(expected, rel=1e-4, abs=1e-5)
-
-
-def replace_batch(stage, size):
-    stage.settings = replace(stage.settings, batch_size=size)
-    return stage
+    order = np.arange(8)
+    both = split_towers(stage.model(to_unit(first_batch(stage, order)[0]), training=False), towers=2).numpy()
+    found = held_out_logits(stage, order)
+    # Compiled, the same sums may be taken in another order.
+    assert found == pytest.approx(both[order, stage.cells.folds[order]], rel=1e-4, abs=1e-5)
 
 
 # Averaging.
@@ -121,21 +115,16 @@ def test_fit_leaves_the_averages_in_the_model(make_stage):
     assert not np.allclose(stage.model.get_layer(head).get_weights()[0], plain.model.get_layer(head).get_weights()[0])
 
 
-def test_monitoring_puts_the_weights_in_training_back(make_stage):
-    # Averages that never move: were they left in the model after the first epoch, nothing would ever be learnt.
-    stage = make_stage(epochs=2, averaging_decay=0.0)
-    seen = []
-    plain = make_step(stage)
-    first = stage.model.get_layer("tower0_head").get_weights()[0]
-    pixels, indices = first_batch(stage, np.arange(8))
-    plain(pixels, indices, tf.constant(1.0))  # decay 1 leaves the averages where they are
-    moved = stage.model.get_layer("tower0_head").get_weights()[0]
-    from train.loop import _monitor
-
-    _monitor(stage, np.arange(32))
-    seen = stage.model.get_layer("tower0_head").get_weights()[0]
-    assert (seen == moved).all()
-    assert not (seen == first).all()
+def test_training_does_not_go_on_from_the_averages(make_stage, tmp_path):
+    # They are looked at after each epoch; left in the model, they would change the epochs that follow.
+    losses = [
+        [
+            epoch.loss
+            for epoch in fit(make_stage(NO_DROPOUT, epochs=3, averaging_decay=decay, directory=tmp_path / name))
+        ]
+        for name, decay in (("none", 0.0), ("long", 0.99))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # threads may add gradients in another order
 
 
 # A whole fit.
@@ -150,8 +139,7 @@ def test_fit_writes_what_it_returns(make_stage):
     assert said == [epoch.describe(2) for epoch in history]
     assert int(stage.optimizer.iterations) == 2 * 4
     assert history[0].learning_rate == pytest.approx(1e-2)
-    # Halfway down a cosine to 2 %: 0.02 + 0.98 / 2.
-    assert history[1].learning_rate == pytest.approx(0.51e-2)
+    assert history[1].learning_rate == pytest.approx((0.02 + 0.98 / 2) * 1e-2)  # halfway down a cosine to 2 %
     assert all(0 <= rate <= 1 for e in history for rate in (e.accuracy, e.held_out_balanced_accuracy))
 
 
@@ -255,4 +243,3 @@ def test_split_towers_takes_the_first_of_several_outputs():
     wanted = joined.numpy().reshape(2, 3, 2)
     assert (split_towers(joined, towers=3).numpy() == wanted).all()
     assert (split_towers([joined, -joined], towers=3).numpy() == wanted).all()
-    assert isinstance(keras.Model, type)
