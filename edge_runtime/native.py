@@ -16,11 +16,11 @@ def hushed() -> Iterator[None]:
     For command lines, while one thread runs: the descriptor belongs to the whole process.
     """
     try:
-        saved = os.dup(2)
-    except OSError:  # standard error is closed: nobody would read it anyway
+        saved, file = os.dup(2), tempfile.TemporaryFile()
+    except OSError:  # standard error is closed, or there is no folder for temporary files: let it through
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    with file as held:
         sys.stderr.flush()
         os.dup2(held.fileno(), 2)
         try:

@@ -26,8 +26,8 @@ def pictures(low=40, high=180, seed=0):
     return tf.constant(np.random.default_rng(seed).integers(low, high, (8, 24, 32, 3), dtype=np.uint8))
 
 
-@pytest.fixture
-def deployed():
+def random_network():
+    """A folded float network whose biases are not zero, as after training."""
     model, rng = build_deployed(NETWORK, classes=4), np.random.default_rng(0)
     for name in OPERATORS:
         kernel, bias = model.get_layer(name).get_weights()
@@ -35,11 +35,28 @@ def deployed():
     return model
 
 
-@pytest.fixture
-def quantized(deployed):
+def calibrated(deployed):
+    """The network quantised, its ranges from two batches."""
     model = qat.quantize(deployed)
     qat.calibrate(model, deployed, [pictures(seed=0), pictures(seed=1)])
     return model
+
+
+@pytest.fixture
+def deployed():
+    return random_network()
+
+
+@pytest.fixture
+def quantized(deployed):
+    return calibrated(deployed)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Both networks, only to be looked at."""
+    deployed = random_network()
+    return deployed, calibrated(deployed)
 
 
 def outputs(model, name, pixels):
@@ -50,7 +67,8 @@ def outputs(model, name, pixels):
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, "mean"])
-def test_ranges_of_operators_are_those_of_real_activations(deployed, quantized, name):
+def test_ranges_of_operators_are_those_of_real_activations(pair, name):
+    deployed, quantized = pair
     seen = np.concatenate([outputs(deployed, name, pictures(seed=seed)) for seed in (0, 1)])
     ranges = variables(quantized)
     # The same float32 operations, compiled together or alone.
@@ -58,8 +76,8 @@ def test_ranges_of_operators_are_those_of_real_activations(deployed, quantized, 
     assert ranges[f"quant_{name}/post_activation_max"].numpy() == pytest.approx(max(0, seen.max()), rel=1e-5)
 
 
-def test_no_activation_keeps_the_library_s_own_range(quantized):
-    ends = {n: v.numpy() for n, v in variables(quantized).items() if n.endswith(("_min", "_max")) and "kernel" not in n}
+def test_no_activation_keeps_the_library_s_own_range(pair):
+    ends = {n: v.numpy() for n, v in variables(pair[1]).items() if n.endswith(("_min", "_max")) and "kernel" not in n}
     assert len(ends) == 2 * (1 + len(OPERATORS) + 1 + 1)  # the input, the operators, the towers side by side, the mean
     assert not [name for name, value in ends.items() if abs(value) == 6]
 
@@ -84,7 +102,7 @@ def test_calibrated_network_is_near_the_float_one(deployed, quantized):
     towers, mean = (output.numpy() for output in deployed(to_unit(pictures())))
     found_towers, found_mean = (output.numpy() for output in quantized(to_unit(pictures()), training=False))
     # Five layers, each rounded to 255 steps of its range: a few steps of the largest logit at most.
-    step = np.ptp(towers) / 255
+    step = float(np.ptp(towers)) / 255
     assert found_towers == pytest.approx(towers, abs=10 * step)
     assert found_mean == pytest.approx(mean, abs=10 * step)
     assert not (found_towers == towers).all()
@@ -139,7 +157,7 @@ def test_settling_moves_activations_by_a_thousandth_at_most(stage):
         end = name.rsplit("_", 1)[0]
         width = before[f"{end}_max"] - before[f"{end}_min"]
         # 0.1 % of the distance to this batch's end, which is not further off than a few widths.
-        assert after[name].numpy() == pytest.approx(value, abs=0.005 * width), name
+        assert after[name].numpy() == pytest.approx(value, abs=0.005 * float(width)), name
 
 
 def test_settling_changes_no_weight(stage):
