@@ -8,9 +8,8 @@ SUMS_NAME = "SHA256SUMS"
 OLDEST_RUNTIME = "ai-edge-litert 2.1.0"
 LICENCE = "MIT"
 
-# Below this share of all classes being equally likely plus nothing: the shipped models always answer.
-ABSTAIN_BELOW = 0.0
-TEMPERATURE = 1.0
+ABSTAIN_BELOW = 0.0  # the shipped models always answer
+TEMPERATURE = 1.0  # nothing divides their logits
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From a run's SavedModel to the bytes of a .tflite with uint8 pixels in and probabilities out."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -49,14 +50,13 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
 
 def check_integer(content: bytes) -> None:
     """Refuse an int8 model that computes in floating point anywhere, or whose ends are not uint8."""
-    interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
+    interpreter = Interpreter(model_content=content)  # not allocated: kernels would add scratch tensors of their own
     ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
     wrong = [f"{end['name']} is {np.dtype(end['dtype'])}" for end in ends if end["dtype"] != np.uint8]
     wrong += [
         f"{tensor['name']} is {np.dtype(tensor['dtype'])}"
         for tensor in interpreter.get_tensor_details()
-        if tensor["dtype"] not in INTEGER_TYPES and tensor["name"]
+        if tensor["dtype"] not in INTEGER_TYPES
     ]
     if wrong:
         raise LeukoliteError(
@@ -78,21 +78,26 @@ def _probabilities(logits: Any, shape: tuple[int, ...], dtype: tf.DType) -> Any:
 
 
 def _convert(function: Any, owner: Any, *, integer: bool) -> bytes:
-    """Run TensorFlow's converter; `owner` keeps the variables alive."""
+    """Run TensorFlow's converter; `owner` keeps the variables alive. LeukoliteError when it refuses the network."""
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     if integer:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.uint8
-    with _quiet():
-        content: bytes = converter.convert()
+    try:
+        with _quiet():
+            content: bytes = converter.convert()
+    except Exception as error:  # it has errors of many kinds, some of its own and some of Python's
+        raise LeukoliteError(
+            expected=f"a network that TensorFlow can convert to {'int8' if integer else 'float32'}",
+            found=reason(error)[:300],
+            remedy="train again with `python -m train`",
+        ) from error
     return content
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Standard output is for data: the converter prints what it saves."""
-    import io
-
     with redirect_stdout(io.StringIO()):
         yield

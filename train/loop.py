@@ -33,11 +33,13 @@ class Stage:
     """One stage of training: what is optimised, on what, and how.
 
     `forward` maps pixels uint8 [b, h, w, 3] and whether this is training to logits [b, towers, classes].
+    `log_prior` float64 [classes] is what was taken out of these logits, and what the loss therefore adds again.
     """
 
     model: keras.Model
     forward: Forward
     cells: Cells
+    log_prior: npt.NDArray[np.float64]
     network: NetworkSettings
     settings: StageSettings
     directory: Path
@@ -97,7 +99,7 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """One compiled step: (pixels, indices, decay) to (loss, share of right towers), updating model and averages."""
     cells = stage.cells
     allowed = tower_weights(cells.folds, towers=stage.network.towers)
-    log_share = tf.constant(np.log(cells.source_share), tf.float32)
+    log_prior = tf.constant(stage.log_prior, tf.float32)
     classes, weights = tf.constant(cells.classes), tf.constant(allowed)
     loss_of = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=stage.settings.label_smoothing, reduction="none"
@@ -109,13 +111,13 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         with tf.GradientTape() as tape:
             logits = stage.forward(pixels, True)
             wanted = tf.one_hot(tf.repeat(true[:, tf.newaxis], stage.network.towers, axis=1), len(cells.labels))
-            # Menon et al. 2021, equation 10: trained on logits + log share, the logits are the adjusted ones.
-            loss = tf.reduce_mean(tf.reduce_sum(own * loss_of(wanted, logits + log_share), axis=1))
+            # Menon et al. 2021, equation 10: trained on logits + log prior, the logits are the adjusted ones.
+            loss = tf.reduce_mean(tf.reduce_sum(own * loss_of(wanted, logits + log_prior), axis=1))
         gradients = tape.gradient(loss, stage.trained)
         stage.optimizer.apply_gradients(zip(gradients, stage.trained, strict=True))
         for average, variable in zip(stage.averages, stage.averaged, strict=True):
             average.assign_sub((1 - decay) * (average - variable))
-        right = tf.cast(tf.argmax(logits + log_share, axis=2) == true[:, tf.newaxis], tf.float32)
+        right = tf.cast(tf.argmax(logits + log_prior, axis=2) == true[:, tf.newaxis], tf.float32)
         return loss, tf.reduce_mean(tf.reduce_sum(own * right, axis=1))
 
     return step

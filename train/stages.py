@@ -2,10 +2,12 @@
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
@@ -14,7 +16,7 @@ from edge_runtime.files import read_json, sha256, write_json
 from edge_runtime.progress import progress
 from edge_runtime.provenance import collect
 from edge_runtime.report import EvalReport
-from train import network, qat, rundir
+from train import network, operating, qat, rundir
 from train.cells import Cells, drop_unreadable, find_groups, gather, open_training_data, sample
 from train.config import Settings, StageSettings
 from train.history import Epoch, draw_curves
@@ -28,12 +30,17 @@ def train_float(data: str, out: Path, *, settings: Settings, groups: str | None,
     cells, origin = load_cells(data, settings=settings, groups=groups, tell=tell)
     rundir.prepare(out, identity=_identity("float", settings, cells))
     keras.utils.set_random_seed(settings.seed)
-    model = network.build(settings.network, class_log_share=np.log(cells.source_share))
-    stage = _stage(model, cells, out, settings=settings, own=settings.float_stage, tell=tell)
+    log_share = np.log(cells.source_share)
+    model = network.build(settings.network, class_log_share=log_share)
+    stage = _stage(model, cells, out, settings=settings, own=settings.float_stage, log_prior=log_share, tell=tell)
     history = fit(stage)
-    logits = held_out_logits(stage, np.arange(len(cells.images)))
+    plain = held_out_logits(stage, np.arange(len(cells.images))) + log_share
+    point = operating.choose(plain, cells.classes, log_share=log_share)
+    tell(f"class prior taken out {point.strength} times: held-out lowest TPR {point.lowest_tpr:.4f}")
+    logits = plain - point.strength * log_share
     deployed = network.fold(model, settings.network, classes=len(cells.labels))
-    facts = _facts("float", "float32", data, origin, deployed)
+    network.shift_heads(deployed, settings.network, by=(1 - point.strength) * log_share)
+    facts = _facts("float", "float32", data, origin, deployed) | {"operating_point": asdict(point)}
     return _finish(out, deployed, stage, history, logits, settings=settings, started=started, facts=facts)
 
 
@@ -51,13 +58,14 @@ def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell
     deployed = network.build_deployed(settings.network, classes=len(cells.labels))
     deployed.load_weights(str(weights))
     quantized = qat.quantize(deployed)
-    stage = _stage(quantized, cells, out, settings=settings, own=settings.qat_stage, tell=tell)
+    log_prior = before["operating_point"]["strength"] * np.log(cells.source_share)
+    stage = _stage(quantized, cells, out, settings=settings, own=settings.qat_stage, log_prior=log_prior, tell=tell)
     shown = np.array(sample(cells.images, cells.origins, per_class=qat.CALIBRATION_PER_CLASS, seed=settings.seed))
     qat.calibrate(quantized, deployed, (pixels for pixels, _ in batches(stage, shown)))
     history = fit(stage)
     qat.settle_kernels(quantized, next(iter(batches(stage, shown)))[0])
     logits = held_out_logits(stage, np.arange(len(cells.images)))
-    facts = _facts("qat", "int8_qat", data, origin, deployed)
+    facts = _facts("qat", "int8_qat", data, origin, deployed) | {"operating_point": before["operating_point"]}
     return _finish(out, quantized, stage, history, logits, settings=settings, started=started, facts=facts)
 
 
@@ -94,7 +102,7 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
 def _read_float_run(directory: Path, out: Path) -> dict[str, Any]:
     """The run.json of a finished float run, which is not in the directory that the next stage empties."""
     run = read_json(directory / rundir.RUN_NAME, what="the run.json of a finished training run")
-    if run.get("stage") != "float" or not {"settings", "data"} <= run.keys():
+    if run.get("stage") != "float" or not {"settings", "data", "operating_point"} <= run.keys():
         raise LeukoliteError(
             expected=f"the run of `train float` at {show(directory)}",
             found=f"one of the stage {run.get('stage')}",
@@ -128,12 +136,22 @@ def _data(cells: Cells) -> dict[str, Any]:
     return {"split": "TRAIN", "n": len(cells.images), "sha256": cells.digest, "sources": cells.sources()}
 
 
-def _stage(model: keras.Model, cells: Cells, out: Path, *, settings: Settings, own: StageSettings, tell: Tell) -> Stage:
+def _stage(
+    model: keras.Model,
+    cells: Cells,
+    out: Path,
+    *,
+    settings: Settings,
+    own: StageSettings,
+    log_prior: npt.NDArray[np.float64],
+    tell: Tell,
+) -> Stage:
     """A stage ready to fit."""
     return Stage(
         model=model,
         forward=forward_of(model, towers=settings.network.towers),
         cells=cells,
+        log_prior=log_prior,
         network=settings.network,
         settings=own,
         directory=out,

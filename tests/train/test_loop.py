@@ -22,8 +22,8 @@ def weights_of(stage, tower):
     return {v.name: v.numpy() for v in stage.trained if v.name.startswith(f"tower{tower}_")}
 
 
-class Crash(Exception):
-    """Stands for a power cut."""
+class PowerCutError(Exception):
+    pass
 
 
 def crash_after(epoch):
@@ -31,7 +31,7 @@ def crash_after(epoch):
 
     def tell(line):
         if line.startswith(f"epoch {epoch}/"):
-            raise Crash
+            raise PowerCutError
 
     return tell
 
@@ -164,7 +164,7 @@ def test_interrupted_run_goes_on_as_if_nothing_had_been(make_stage, tmp_path):
     expected = fit(whole)
 
     cut = tmp_path / "cut"
-    with pytest.raises(Crash):
+    with pytest.raises(PowerCutError):
         fit(make_stage(NO_DROPOUT, epochs=2, directory=cut, tell=crash_after(1)))
     said = []
     stage = make_stage(NO_DROPOUT, epochs=2, directory=cut, tell=said.append)
@@ -186,11 +186,11 @@ def test_crash_before_the_checkpoint_does_its_epoch_again(make_stage, tmp_path, 
 
     def crash(manager):
         if manager.latest_checkpoint:
-            raise Crash
+            raise PowerCutError
         return save(manager)
 
     monkeypatch.setattr(tf.train.CheckpointManager, "save", crash)
-    with pytest.raises(Crash):
+    with pytest.raises(PowerCutError):
         fit(make_stage(epochs=3))
     monkeypatch.undo()
     said = []

@@ -108,15 +108,23 @@ def test_bad_arguments_are_one_line_and_status_2(capsys, monkeypatch, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """TensorFlow's threads can be set before it starts only, which other tests of this process have done."""
+    from train import stages
+
+    monkeypatch.setattr(stages, "use_cores", lambda: None)
+
+
 @pytest.mark.parametrize("command", ["float", "qat"])
-def test_data_that_are_not_there_are_one_line_and_status_2(capsys, tmp_path, runs, command):
+def test_data_that_are_not_there_are_one_line_and_status_2(capsys, tmp_path, runs, started, command):
     arguments = [command, "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
     assert main(arguments + (["--run", str(runs[0])] if command == "qat" else [])) == 2
     assert "a data set folder at" in one_error(capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_fine_tuning_without_a_float_run_is_one_line_and_status_2(capsys, tmp_path, smear_root):
+def test_fine_tuning_without_a_float_run_is_one_line_and_status_2(capsys, tmp_path, smear_root, started):
     arguments = ["qat", "--data", str(smear_root), "--run", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main(arguments) == 2
     assert "the run.json of a finished training run" in one_error(capsys)
@@ -141,7 +149,6 @@ def test_a_stage_is_called_with_what_was_asked_for(capsys, monkeypatch, command)
         called.update(options, args=args)
         return SimpleNamespace(balanced_accuracy=0.5, n=40)
 
-    # use_cores may only be called before TensorFlow starts, which other tests of this process have done.
     fake = SimpleNamespace(train_float=stage, train_qat=stage, use_cores=lambda: None)
     monkeypatch.setitem(sys.modules, "train.stages", fake)
     arguments = [command, "--data", "d", "--out", "o", "--groups", "g.csv"]

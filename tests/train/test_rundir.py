@@ -103,5 +103,3 @@ def test_held_out_report_counts_every_image_by_its_own_logits(cells, tmp_path):
     assert first.confidence == pytest.approx(wanted, rel=1e-6)  # float32 logits
     assert report.groups["n"] == len({origin.group for origin in cells.origins}) == 4 + 3 + 2 + 6
     assert load_report(tmp_path / "held_out.json").data["sha256"] == cells.digest
-
-

@@ -116,15 +116,15 @@ def test_other_groups_start_afresh(runs, smear_root, own_root, tmp_path, monkeyp
     again = shutil.copytree(runs[0], tmp_path / "again")
     (own_root / "groups.csv").unlink()
 
-    class Begun(Exception):
+    class BegunError(Exception):
         pass
 
     def begin(stage):
         assert not (stage.directory / "checkpoints").exists()
-        raise Begun
+        raise BegunError
 
     monkeypatch.setattr(stages, "fit", begin)
-    with pytest.raises(Begun):
+    with pytest.raises(BegunError):
         train_float(str(own_root), again, settings=SETTINGS, groups=None, tell=lambda line: None)
 
 

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from convert.lowering import check_integer, lower
+from edge_runtime.dataset import open_dataset
+from edge_runtime.image import decode
+from edge_runtime.model import Model
+from tests import tiny_model
+
+HEIGHT_PX, WIDTH_PX = 24, 32
+
+
+@pytest.fixture(scope="module")
+def models(runs):
+    """The .tflite of each variant."""
+    return {v: lower(run / "model", variant=v) for v, run in zip(("float32", "int8_qat"), runs, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def pictures(smear_root):
+    """Generated smears, black, white and noise: uint8 [12, 24, 32, 3]."""
+    drawn = [decode(i.path, height_px=24, width_px=32) for i in open_dataset(smear_root, split="TEST").images]
+    noise = np.random.default_rng(0).integers(0, 256, (2, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    flat = [np.full((HEIGHT_PX, WIDTH_PX, 3), value, np.uint8) for value in (0, 255)]
+    return np.stack([*drawn, *noise, *flat])
+
+
+def softmax_of(run, pictures):
+    """The probabilities of a run's SavedModel."""
+    logits = tf.saved_model.load(str(run / "model")).signatures["serving_default"]
+    return tf.nn.softmax(logits(pixels=pictures / np.float32(255))["logits"]).numpy()
+
+
+def ends(content):
+    """Details of the input and the output."""
+    interpreter = Interpreter(model_content=content)
+    return interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+
+@pytest.mark.parametrize(("variant", "kind"), [("float32", np.float32), ("int8_qat", np.uint8)])
+def test_pixels_in_and_probabilities_out(models, variant, kind):
+    first, last = ends(models[variant])
+    assert (first["dtype"], first["shape"].tolist()) == (np.uint8, [1, HEIGHT_PX, WIDTH_PX, 3])
+    assert (last["dtype"], last["shape"].tolist()) == (kind, [1, 4])
+
+
+def test_float32_gives_the_probabilities_of_the_network(models, runs, pictures):
+    model = Model(models["float32"])
+    found = np.stack([model.invoke(picture) for picture in pictures])
+    expected = softmax_of(runs[0], pictures)
+    # Float32 sums in another order: logits of order one to 1e-6, probabilities no worse.
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert np.ptp(expected, axis=0).max() > 0.05  # pictures that all look alike to it would prove nothing
+
+
+def test_int8_gives_the_probabilities_of_the_network_in_steps_of_a_256th(models, runs, pictures):
+    model = Model(models["int8_qat"])
+    found = np.stack([model.invoke(picture) for picture in pictures]) / 256
+    expected = softmax_of(runs[1], pictures)
+    # Fake quantisation rounds as the kernels do but for ties and the softmax table: an activation can land one
+    # step beside, and the logits' steps (a range of some units over 255) give a probability a few 256ths.
+    assert found == pytest.approx(expected, abs=6 / 256)
+    assert np.abs(found - expected).mean() < 2 / 256
+
+
+def test_a_pixel_is_its_own_quantised_value(models):
+    first, last = ends(models["int8_qat"])
+    assert first["quantization"] == (float(np.float32(1 / 255)), 0)
+    assert last["quantization"] == (1 / 256, 0)
+
+
+def test_int8_computes_in_integers_alone(models):
+    tensors = Interpreter(model_content=models["int8_qat"]).get_tensor_details()
+    kinds = {np.dtype(tensor["dtype"]).name for tensor in tensors}
+    assert kinds == {"uint8", "int8", "int32"}
+    check_integer(models["int8_qat"])
+
+
+def test_integer_model_passes_the_check():
+    check_integer(tiny_model.model_bytes(quantized=True))
+
+
+def test_float_model_is_refused(refused, models):
+    with refused("an integer graph with uint8 input and output, got .*float32"):
+        check_integer(models["float32"])
+
+
+def test_model_without_names_is_refused_too(refused):
+    with refused("got .* is float32"):
+        check_integer(tiny_model.model_bytes(quantized=False))
+
+
+def test_integer_ends_around_a_float_inside_are_refused(refused):
+    @tf.function(input_signature=[tf.TensorSpec([1, 8], tf.uint8)])
+    def root(numbers):
+        return tf.cast(tf.sqrt(tf.cast(numbers, tf.float32)), tf.uint8)
+
+    content = tf.lite.TFLiteConverter.from_concrete_functions([root.get_concrete_function()]).convert()
+    assert [end["dtype"] for end in ends(content)] == [np.uint8, np.uint8]
+    with refused("an integer graph with uint8 input and output, got .* is float32"):
+        check_integer(content)
+
+
+def test_network_without_quantisation_is_refused_as_int8(refused, runs):
+    with refused("a network that TensorFlow can convert to int8"):
+        lower(runs[0] / "model", variant="int8_qat")
+
+
+class Other(tf.Module):
+    """A SavedModel of something else."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="numbers")])
+    def double(self, numbers):
+        return {"doubled": 2 * numbers}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="pixels")])
+    def classify(self, pixels):
+        return {"probabilities": tf.reduce_mean(pixels, axis=(1, 2))}
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "file", "no signature", "other input", "other output"])
+def test_what_is_no_saved_model_of_ours_is_refused(refused, tmp_path, what):
+    path = tmp_path / "model"
+    if what == "empty":
+        path.mkdir()
+    elif what == "file":
+        path.write_bytes(b"")
+    elif what != "missing":
+        module = Other()
+        call = {"other input": module.double, "other output": module.classify}.get(what)
+        tf.saved_model.save(module, str(path), signatures={} if call is None else {"serving_default": call})
+    with refused("a SavedModel with a signature of pixels to logits at .*model, got .+; train again"):
+        lower(path, variant="float32")

@@ -1,0 +1,72 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convert.__main__ import main
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def status_of(arguments):
+    """The exit status of a command line, whether returned or raised."""
+    try:
+        return main(arguments)
+    except SystemExit as stop:
+        return stop.code
+
+
+def options(runs, smear_root, out, **changes):
+    """A whole command line."""
+    given = {"float": runs[0], "qat": runs[1], "data": smear_root, "groups": smear_root / "groups.csv", "out": out}
+    return [part for name, value in {**given, **changes}.items() for part in (f"--{name}", str(value))]
+
+
+def test_help_is_shown(capsys):
+    assert status_of(["--help"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("usage: convert")
+    assert said.err == ""
+
+
+def test_command_writes_what_the_library_does_in_another_process(runs, smear_root, released, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "convert", *options(runs, smear_root, tmp_path / "out")],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["VARIANT", "BYTES", "ACCURACY", "PATH"]
+    assert [line.split()[0] for line in lines] == ["float32", "int8_qat"]
+    for path in released.iterdir():
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"float": "nowhere"}, "the run.json of a finished training run"),
+        ({"data": "nowhere"}, "a data set folder at nowhere"),
+        ({"split": "VALIDATE"}, "a split VALIDATE"),
+        ({"groups": "nowhere.csv"}, "a CSV with the columns"),
+    ],
+    ids=["float", "data", "split", "groups"],
+)
+def test_what_cannot_be_used_is_one_line_and_status_2(capsys, runs, smear_root, tmp_path, changes, match):
+    assert main(options(runs, smear_root, tmp_path / "out", **changes)) == 2
+    said = capsys.readouterr()
+    assert re.search(f"^convert: error: expected .*{match}.*, got.+; .+\n", said.err, re.MULTILINE), said.err
+    assert said.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_option_is_one_line_and_status_2(capsys):
+    assert status_of(["--float", "a"]) == 2
+    assert re.fullmatch("convert: error: expected .+, got.+--qat.+; .+\n", capsys.readouterr().err)
