@@ -66,36 +66,45 @@ benchmark: $(LATENCY)
 report: $(REPORT)
 
 $(READY): pyproject.toml constraints.txt
+	@echo "== setup"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	touch $@
 
 # Looked at in every run; source.json changes only when the data set does.
 $(SOURCE): $(READY) always
+	@echo "== data"
 	$(PY) -m train data --out $(BUILD)/data $(if $(DATA),--data "$(DATA)")
 
 $(FLOAT): $(SOURCE) $(TRAIN_CODE)
+	@echo "== float: train from scratch"
 	$(PY) -m train float --data $(BUILD)/data/root $(groups_option) --preset $(PRESET) --seed $(SEED) --out $(BUILD)/float
 
 $(QAT): $(FLOAT)
+	@echo "== qat: fine-tune for int8"
 	$(PY) -m train qat --data $(BUILD)/data/root $(groups_option) --run $(BUILD)/float --out $(BUILD)/qat
 
 $(SUMS): $(QAT) $(CONVERT_CODE)
+	@echo "== convert"
 	$(PY) -m convert --float $(BUILD)/float --qat $(BUILD)/qat --data $(BUILD)/data/root --split $(SPLIT) \
 		$(groups_option) --out $(BUILD)/bundles
 
 $(BUILD)/reports/%.json: $(SUMS)
+	@echo "== evaluate $*"
 	$(LEUKOLITE) evaluate -m $(BUILD)/bundles/leukolite-$*.tflite --data $(BUILD)/data/root --split $(SPLIT) \
 		$(groups_option) --report $@
 
 # A failed gate does not keep the benchmark and the report from being made; `run` ends with its status.
 $(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL)
+	@echo "== gate"
 	$(LEUKOLITE) gate $(gate_options) --json $@ >/dev/null || test $$? -eq 1
 
 $(LATENCY): $(SUMS) $(BENCH_CODE)
+	@echo "== benchmark"
 	$(PY) -m benchmarks run --int8 $(INT8) --float32 $(FLOAT32) --data $(BUILD)/data/root --out $@
 
 $(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
+	@echo "== report"
 	$(PY) -m benchmarks report --int8 $(BUILD)/reports/int8.json --float32 $(BUILD)/reports/float32.json \
 		--verdict $(VERDICT) --latency $(LATENCY) --history $(BUILD)/float/history.csv \
 		$(groups_option) --out $(BUILD)/reports

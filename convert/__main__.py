@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from edge_runtime.command import DONE, Parser, run
+from edge_runtime.command import DONE, Parser, note, run
 from edge_runtime.native import hushed
 
 PROG = "convert"
@@ -34,11 +34,13 @@ def _convert(args: argparse.Namespace) -> int:
     """Convert, and print a table."""
     from convert.config import Settings
 
+    settings = Settings(data=args.data, split=args.split, groups=args.groups)
+    note(PROG, "converts both networks and measures them: less than a minute")
     with hushed():
         from convert.release import convert, table
 
-    settings = Settings(data=args.data, split=args.split, groups=args.groups)
-    sys.stdout.writelines(table(convert(args.float, args.qat, args.out, settings=settings)))
+        bundles = convert(args.float, args.qat, args.out, settings=settings)
+    sys.stdout.writelines(table(bundles))
     return DONE
 
 

@@ -16,7 +16,7 @@ def hushed() -> Iterator[None]:
     For command lines, while one thread runs: the descriptor belongs to the whole process.
     """
     try:
-        saved, file = os.dup(2), tempfile.TemporaryFile()
+        saved, file = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115 - closed by `with` below
     except OSError:  # standard error is closed, or there is no folder for temporary files: let it through
         yield
         return

@@ -102,10 +102,11 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
 def _read_float_run(directory: Path, out: Path) -> dict[str, Any]:
     """The run.json of a finished float run, which is not in the directory that the next stage empties."""
     run = read_json(directory / rundir.RUN_NAME, what="the run.json of a finished training run")
-    if run.get("stage") != "float" or not {"settings", "data", "operating_point"} <= run.keys():
+    lacking = [part for part in ("settings", "data", "operating_point") if part not in run]
+    if run.get("stage") != "float" or lacking:
         raise LeukoliteError(
             expected=f"the run of `train float` at {show(directory)}",
-            found=f"one of the stage {run.get('stage')}",
+            found=f"one of the stage {run.get('stage')}" + (f" without {', '.join(lacking)}" if lacking else ""),
             remedy="give --run the directory that `train float` wrote",
         )
     if out.resolve() == directory.resolve():

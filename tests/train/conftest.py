@@ -47,11 +47,13 @@ def make_stage(cells: Cells, tmp_path: Path) -> Callable[..., "Stage"]:
         from train.network import build
 
         keras.utils.set_random_seed(0)
-        fields = {name: changes.pop(name) for name in ("model", "directory", "tell", "seed") if name in changes}
-        model = fields.pop("model", None) or build(network, class_log_share=np.log(cells.source_share))
+        names = ("model", "directory", "tell", "seed", "log_prior")
+        fields = {name: changes.pop(name) for name in names if name in changes}
+        log_share = np.log(cells.source_share)
+        model = fields.pop("model", None) or build(network, class_log_share=log_share)
         settings = StageSettings(**{"epochs": 1, "learning_rate": 1e-2, "batch_size": 8, **changes})
         forward = forward_of(model, towers=network.towers)
-        defaults = {"directory": tmp_path, "seed": 0, "tell": print}
-        return Stage(model, forward, cells, network, settings, **{**defaults, **fields})
+        defaults = {"log_prior": log_share, "directory": tmp_path, "seed": 0, "tell": print}
+        return Stage(model, forward, cells, network=network, settings=settings, **{**defaults, **fields})
 
     return make

@@ -60,11 +60,12 @@ def test_step_on_images_of_one_fold_leaves_that_tower_alone(make_stage, own):
     ).all()
 
 
-def test_step_learns_towards_the_class_with_the_share_of_its_sources_added(make_stage):
-    stage = make_stage(NO_DROPOUT)
+@pytest.mark.parametrize("strength", [0, 1, 2.5])
+def test_loss_adds_the_prior_that_was_taken_out(make_stage, cells, strength):
+    stage = make_stage(NO_DROPOUT, log_prior=strength * np.log(cells.source_share))
     pixels, indices = first_batch(stage, np.arange(8))
     logits = split_towers(stage.model(to_unit(pixels), training=True), towers=2).numpy().astype(float)
-    adjusted = logits + np.log(stage.cells.source_share)
+    adjusted = logits + stage.log_prior
     logs = adjusted - np.log(np.exp(adjusted).sum(axis=2, keepdims=True))
     true, folds = stage.cells.classes[indices.numpy()], stage.cells.folds[indices.numpy()]
     expected = -np.mean([logs[image, 1 - folds[image], true[image]] for image in range(8)])

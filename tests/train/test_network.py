@@ -3,7 +3,7 @@ import pytest
 
 from tests.train.tiny import NETWORK
 from train.config import NetworkSettings
-from train.network import build, build_deployed, fold
+from train.network import build, build_deployed, fold, shift_heads
 
 SHARE = np.log([0.5, 0.3, 0.2])
 
@@ -51,6 +51,16 @@ def test_mean_output_is_the_mean_of_the_towers(towers):
     assert joined.shape == (4, 3 * towers)
     # Float32 sums of a few products of weights 1/towers.
     assert mean.numpy() == pytest.approx(joined.numpy().reshape(4, towers, 3).mean(axis=1), abs=1e-5)
+
+
+def test_shifted_heads_shift_all_logits_and_their_mean(trained):
+    model, by = fold(trained, NETWORK, classes=3), np.array([0.5, -2, 0])
+    towers, mean = (output.numpy() for output in model(pixels()))
+    shift_heads(model, NETWORK, by=by)
+    shifted_towers, shifted_mean = (output.numpy() for output in model(pixels()))
+    # A float32 rounding of logits of the order of ten.
+    assert shifted_towers == pytest.approx(towers + np.tile(by, 2), abs=1e-5)
+    assert shifted_mean == pytest.approx(mean + by, abs=1e-5)
 
 
 def test_heads_start_at_the_adjustment_for_the_sources():
