@@ -248,6 +248,7 @@ def test_two_sources_of_one_group_are_counted_as_two_and_dealt_as_one(folders, t
     path.write_text("path,source,group\nA/1.png,s1,g\nA/2.png,s2,g\nB/1.png,s3,h\n")
     found = gather(data, data.images, groups=read_groups(path), folds=2, per_class=0, seed=0)
     assert found.sources() == {"A": 2, "B": 1}
+    assert found.source_share == pytest.approx([2 / 3, 1 / 3], rel=1e-15)
     assert found.folds[0] == found.folds[1] != found.folds[2]
 
 

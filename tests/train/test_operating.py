@@ -5,7 +5,7 @@ import pytest
 
 from train import network
 from train.config import NetworkSettings
-from train.operating import STRENGTHS, choose
+from train.operating import choose
 
 SHARE = np.array([0.9, 0.1])
 
@@ -46,3 +46,30 @@ def test_heads_are_shifted_by_as_much():
     network.shift_heads(model, settings, by=by)
     # Single precision keeps seven digits of logits of about one.
     np.testing.assert_allclose(model(pixels)[1].numpy(), before + by, atol=1e-5)
+
+
+def ahead_by(*leads):
+    """Logits of two classes, the common one ahead by so much."""
+    return np.array([[lead, 0.0] for lead in leads], np.float32)
+
+
+def test_lowest_rate_counts_before_the_balanced_one():
+    # Nothing taken out: all of the common class and 0.3 of the rare one, 0.65 in the mean. Enough taken out to find
+    # 0.6 of the rare one leaves half of the common one, 0.55 in the mean; but the worst is found better.
+    logits = ahead_by(*[9] * 5, *[2] * 5, *[-1] * 3, *[2.5] * 3, *[99] * 4)
+    point = choose(logits, np.array([0] * 10 + [1] * 10), log_share=np.log(SHARE))
+    assert (point.lowest_tpr, point.balanced_accuracy) == (0.5, pytest.approx(0.55))
+    assert point.strength == 1.2  # the least tenth above 2.5 / log(0.9 / 0.1)
+
+
+def test_balanced_rate_decides_among_equal_lowest_ones():
+    # A third of the common class at best; the rare one is found by half, from a strength of 1.4 on whole.
+    logits = ahead_by(99, -1, -1, -1, 3)
+    point = choose(logits, np.array([0, 0, 0, 1, 1]), log_share=np.log(SHARE))
+    assert (point.strength, point.lowest_tpr, point.balanced_accuracy) == (1.4, 1 / 3, pytest.approx(2 / 3))
+
+
+def test_a_class_without_images_is_left_out():
+    logits = np.array([[9, 0, 0], [0, 9, 0]], np.float32)
+    point = choose(logits, np.array([0, 1]), log_share=np.log([0.5, 0.3, 0.2]))
+    assert (point.lowest_tpr, point.balanced_accuracy) == (1, 1)
