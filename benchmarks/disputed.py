@@ -60,7 +60,8 @@ def to_markdown(sources: list[Source]) -> str:
         " the model's mistakes; which is which was not decided here. All of them stay in every figure."
     )
     if lost < images:
+        rest = right / (images - lost)
         text += (
-            f" On the other sources the accuracy is {right / (images - lost):.4f}, which is no estimate of anything."
+            f" On the others the accuracy is {rest:.4f}, which estimates nothing: they were picked by their answers."
         )
     return text + "\n\n" + table(("source", "label", "images", "right", "mostly answered"), rows, align="llrrl")
