@@ -21,8 +21,8 @@ NONE = "none"
 _INTERVALS = (
     "Intervals are at 95 %. Those by image (Wilson) take every image for an independent one and are optimistic:"
     " many images are augmented copies of one cell. Those by cell (cluster bootstrap) resample all images of a source"
-    " photograph together; `cells` counts these. Resampling cannot show what no cell shows: where all n cells of a class"
-    " are right, the interval has no width, though 3/n of such cells could still be wrong (the rule of three)."
+    " photograph together; `cells` counts these. Resampling cannot show what no cell shows: where all n cells of a"
+    " class are right, the interval has no width, though 3/n of such cells could still be wrong (the rule of three)."
 )
 _NO_CELLS = " There are none here: give `leukolite evaluate` the data set's groups file with `--groups`."
 

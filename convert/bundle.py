@@ -58,6 +58,7 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
             "sources": run["data"]["sources"],
             "rehearsal": run["rehearsal"],
             "recipe": run["settings"],
+            "operating_point": run["operating_point"],
             "seed": run["settings"]["seed"],
             "commit": run["provenance"]["commit"],
         },

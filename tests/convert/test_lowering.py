@@ -19,12 +19,18 @@ def models(runs):
 
 
 @pytest.fixture(scope="module")
-def pictures(smear_root):
-    """Generated smears, black, white and noise: uint8 [12, 24, 32, 3]."""
-    drawn = [decode(i.path, height_px=24, width_px=32) for i in open_dataset(smear_root, split="TEST").images]
+def smears(smear_root):
+    """All generated smears: uint8 [40, 24, 32, 3]."""
+    images = [image for split in ("TRAIN", "TEST") for image in open_dataset(smear_root, split=split).images]
+    return np.stack([decode(image.path, height_px=HEIGHT_PX, width_px=WIDTH_PX) for image in images])
+
+
+@pytest.fixture(scope="module")
+def pictures(smears):
+    """Smears, black, white and noise: uint8 [44, 24, 32, 3]."""
     noise = np.random.default_rng(0).integers(0, 256, (2, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
     flat = [np.full((HEIGHT_PX, WIDTH_PX, 3), value, np.uint8) for value in (0, 255)]
-    return np.stack([*drawn, *noise, *flat])
+    return np.stack([*smears, *noise, *flat])
 
 
 def softmax_of(run, pictures):
@@ -55,14 +61,16 @@ def test_float32_gives_the_probabilities_of_the_network(models, runs, pictures):
     assert np.ptp(expected, axis=0).max() > 0.05  # pictures that all look alike to it would prove nothing
 
 
-def test_int8_gives_the_probabilities_of_the_network_in_steps_of_a_256th(models, runs, pictures):
+def test_int8_gives_the_probabilities_of_the_network_in_steps_of_a_256th(models, runs, smears):
     model = Model(models["int8_qat"])
-    found = np.stack([model.invoke(picture) for picture in pictures]) / 256
-    expected = softmax_of(runs[1], pictures)
-    # Fake quantisation rounds as the kernels do but for ties and the softmax table: an activation can land one
-    # step beside, and the logits' steps (a range of some units over 255) give a probability a few 256ths.
+    found = np.stack([model.invoke(picture) for picture in smears]) / 256
+    expected = softmax_of(runs[1], smears)
+    # Fake quantisation rounds as the kernels do but for ties and the softmax table: now and then an activation lands
+    # one step beside, and a logit's step (some units over 255) is a few 256ths of probability; six training runs gave
+    # two at most. Smears alone: on plain black, far from what gave the ranges, the fake quantisation clips each
+    # head to its own range and the kernels all heads to the widest.
     assert found == pytest.approx(expected, abs=6 / 256)
-    assert np.abs(found - expected).mean() < 2 / 256
+    assert np.abs(found - expected).mean() < 1 / 256
 
 
 def test_a_pixel_is_its_own_quantised_value(models):

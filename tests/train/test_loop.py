@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 
 from tests.train.tiny import NETWORK
+from train import loop
 from train.history import read_history
 from train.loop import assign, batches, fit, held_out_logits, make_step, split_towers, tower_weights
-from train.stream import to_unit
+from train.stream import epoch_order, to_unit
 
 NO_DROPOUT = replace(NETWORK, dropout=0.0)
 
@@ -142,6 +143,18 @@ def test_fit_writes_what_it_returns(make_stage):
     assert history[0].learning_rate == pytest.approx(1e-2)
     assert history[1].learning_rate == pytest.approx((0.02 + 0.98 / 2) * 1e-2)  # halfway down a cosine to 2 %
     assert all(0 <= rate <= 1 for e in history for rate in (e.accuracy, e.held_out_balanced_accuracy))
+
+
+def test_every_epoch_reads_all_images_in_an_order_of_its_own(make_stage, monkeypatch):
+    orders, plain = [], loop.stream
+
+    def record(paths, order, **options):
+        orders.append(order.tolist())
+        return plain(paths, order, **options)
+
+    monkeypatch.setattr(loop, "stream", record)
+    fit(make_stage(epochs=2, seed=7))
+    assert orders[0::2] == [epoch_order(32, seed=7, epoch=epoch).tolist() for epoch in (0, 1)]  # then monitoring
 
 
 def test_fit_learns(make_stage):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from edge_runtime.dataset import open_dataset
+from edge_runtime.image import decode
 from edge_runtime.report import load_report
 from tests.train.tiny import SETTINGS
 from train import stages
@@ -21,6 +22,10 @@ FILES = ["curves.png", "held_out.json", "history.csv", "model", "run.json", "set
 def own_root(smear_root, tmp_path):
     """A copy of the generated pictures that a test may spoil."""
     return shutil.copytree(smear_root, tmp_path / "smears")
+
+
+class BegunError(Exception):
+    pass
 
 
 def run_json(directory):
@@ -56,8 +61,6 @@ def test_both_stages_are_of_the_same_data_and_settings(runs):
 
 def test_int8_run_stays_near_the_float_one(runs, smear_root):
     image = open_dataset(smear_root, split="TEST").images[0]
-    from edge_runtime.image import decode
-
     pixels = tf.constant(decode(image.path, height_px=24, width_px=32)[np.newaxis] / np.float32(255))
     loaded = [tf.saved_model.load(str(directory / "model")) for directory in runs]
     first, second = (model.signatures["serving_default"](pixels=pixels)["logits"].numpy() for model in loaded)
@@ -115,9 +118,6 @@ def test_other_groups_start_afresh(runs, smear_root, own_root, tmp_path, monkeyp
     # Went it on from its checkpoints, each tower would be held out on images that it was trained on.
     again = shutil.copytree(runs[0], tmp_path / "again")
     (own_root / "groups.csv").unlink()
-
-    class BegunError(Exception):
-        pass
 
     def begin(stage):
         assert not (stage.directory / "checkpoints").exists()
@@ -194,3 +194,32 @@ def test_held_out_figures_are_those_at_the_operating_point(runs):
     point = run["operating_point"]
     assert point["balanced_accuracy"] == pytest.approx(report.balanced_accuracy)
     assert point["lowest_tpr"] == min(rates.tpr for rates in report.per_class.values())
+
+
+def test_exported_towers_answer_as_the_held_out_report_says(runs, smear_root):
+    from train.network import build_deployed
+
+    cells, _ = load_cells(str(smear_root), settings=SETTINGS, groups=None, tell=lambda line: None)
+    model = build_deployed(SETTINGS.network, classes=4)
+    model.load_weights(str(runs[0] / "weights.h5"))
+    pixels = np.stack([decode(image.path, height_px=24, width_px=32) for image in cells.images]) / np.float32(255)
+    logits = model(pixels)[0].numpy().reshape(-1, 2, 4)[np.arange(32), cells.folds]
+    confidence = tf.nn.softmax(logits).numpy().max(axis=1)
+    rows = load_report(runs[0] / "held_out.json").predictions
+    # Folding rounds in another order: float32 logits of some units.
+    assert [row.confidence for row in rows] == pytest.approx(confidence.tolist(), abs=1e-4)
+
+
+def test_fine_tuning_adds_the_prior_that_was_taken_out(runs, smear_root, tmp_path, monkeypatch):
+    floats = shutil.copytree(runs[0], tmp_path / "float")
+    run = run_json(floats)
+    run["operating_point"]["strength"] = 2.5
+    (floats / "run.json").write_text(json.dumps(run))
+
+    def begin(stage):
+        assert stage.log_prior == pytest.approx(2.5 * np.log(run["source_share"]), rel=1e-12)
+        raise BegunError
+
+    monkeypatch.setattr(stages, "fit", begin)
+    with pytest.raises(BegunError):
+        train_qat(str(smear_root), floats, tmp_path / "qat", groups=None, tell=lambda line: None)
