@@ -19,6 +19,7 @@ RUN = {
     "labels": list(tiny_model.LABELS),
     "data": {"sha256": "of the images", "n": 12, "sources": {"BLUE": 1, "DARK": 2, "GREEN": 3, "RED": 4}},
     "settings": {"seed": 5, "network": {"towers": 2}},
+    "operating_point": {"strength": 1.5},
     "rehearsal": False,
     "provenance": {"commit": "c0ffee"},
 }
@@ -48,6 +49,7 @@ def test_card_says_what_the_run_said():
     assert (card.training["seed"], card.training["commit"]) == (5, "c0ffee")
     assert (card.training["data_sha256"], card.training["images"]) == ("of the images", 12)
     assert card.training["sources"] == RUN["data"]["sources"]
+    assert card.training["operating_point"] == {"strength": 1.5}
     assert (card.accuracy, card.licence) == ({"accuracy": 0.5}, "MIT")
     assert "research use only" in card.intended_use
 

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from convert import lowering
 from convert.lowering import check_integer, lower
 from edge_runtime.dataset import open_dataset
 from edge_runtime.image import decode
@@ -109,6 +110,12 @@ def test_integer_ends_around_a_float_inside_are_refused(refused):
     assert [end["dtype"] for end in ends(content)] == [np.uint8, np.uint8]
     with refused("an integer graph with uint8 input and output, got .* is float32"):
         check_integer(content)
+
+
+def test_every_int8_model_is_checked(refused, runs, monkeypatch):
+    monkeypatch.setattr(lowering, "INTEGER_TYPES", frozenset())
+    with refused("an integer graph with uint8 input and output"):
+        lower(runs[1] / "model", variant="int8_qat")
 
 
 def test_network_without_quantisation_is_refused_as_int8(refused, runs):

@@ -37,6 +37,7 @@ def test_card_fits_its_run_and_its_model(released, runs, smear_root, number):
     assert card.training["seed"] == 3
     assert card.training["data_sha256"] == run["data"]["sha256"]
     assert card.training["sources"] == run["data"]["sources"]
+    assert card.training["operating_point"] == run["operating_point"]
     assert card.training["rehearsal"] is True
     assert matches(card.golden, Model(content), tolerance=0)
 
@@ -81,8 +82,9 @@ def test_runs_given_the_wrong_way_round_are_refused(refused, runs, settings, tmp
         ({"data": {"split": "TRAIN", "n": 31, "sha256": "other", "sources": {}}}, "that differ in their data;"),
         ({"labels": ["A", "B", "C", "D"]}, "that differ in their labels;"),
         ({"settings": {"seed": 9}}, "that differ in their settings;"),
+        ({"operating_point": {"strength": 9}}, "that differ in their operating_point;"),
     ],
-    ids=["data", "labels", "settings"],
+    ids=["data", "labels", "settings", "operating point"],
 )
 def test_runs_that_do_not_belong_together_are_refused(refused, runs, changed, settings, tmp_path, changes, match):
     with refused(match):
@@ -90,7 +92,7 @@ def test_runs_that_do_not_belong_together_are_refused(refused, runs, changed, se
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("part", ["labels", "data", "settings", "rehearsal", "provenance"])
+@pytest.mark.parametrize("part", ["labels", "data", "settings", "operating_point", "rehearsal", "provenance"])
 def test_run_json_that_is_not_whole_is_refused(refused, runs, changed, settings, tmp_path, part):
     with refused(f"a whole run.json at .*, got one without {part};"):
         convert(changed(0, **{part: None}), runs[1], tmp_path / "out", settings=settings)
