@@ -78,12 +78,22 @@ def fold(trained: keras.Model, settings: NetworkSettings, *, classes: int) -> ke
     return deployed
 
 
-def shift_heads(deployed: keras.Model, settings: NetworkSettings, *, by: npt.NDArray[np.float64]) -> None:
-    """Add to every tower's logits: `by` float64 [classes] goes into the heads' biases and costs nothing."""
-    for tower in range(settings.towers):
-        head = deployed.get_layer(f"tower{tower}_head")
-        kernel, bias = head.get_weights()
-        head.set_weights([kernel, bias + by])
+def shift_heads(model: keras.Model, *, by: npt.NDArray[np.float64]) -> None:
+    """Add to every tower's logits: `by` float64 [classes] goes into the heads' biases and costs nothing.
+
+    Of a quantised network the ranges of all logits are widened by as much.
+    """
+    for layer in model.layers:
+        if not layer.name.endswith(("_head", TOWERS_LAYER, MEAN_LAYER)):
+            continue
+        for variable in layer.weights:
+            name = variable.name.rsplit("/", 1)[-1].split(":")[0]
+            if name == "bias":
+                variable.assign_add(by)
+            elif name in ("post_activation_min", "output_min"):
+                variable.assign_add(min(0.0, by.min()))
+            elif name in ("post_activation_max", "output_max"):
+                variable.assign_add(max(0.0, by.max()))
 
 
 def _input(settings: NetworkSettings) -> Any:

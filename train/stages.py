@@ -34,14 +34,9 @@ def train_float(data: str, out: Path, *, settings: Settings, groups: str | None,
     model = network.build(settings.network, class_log_share=log_share)
     stage = _stage(model, cells, out, settings=settings, own=settings.float_stage, log_prior=log_share, tell=tell)
     history = fit(stage)
-    plain = held_out_logits(stage, np.arange(len(cells.images))) + log_share
-    point = operating.choose(plain, cells.classes, log_share=log_share)
-    tell(f"class prior taken out {point.strength} times: held-out lowest TPR {point.lowest_tpr:.4f}")
-    logits = plain - point.strength * log_share
     deployed = network.fold(model, settings.network, classes=len(cells.labels))
-    network.shift_heads(deployed, settings.network, by=(1 - point.strength) * log_share)
-    facts = _facts("float", "float32", data, origin, deployed) | {"operating_point": asdict(point)}
-    return _finish(out, deployed, stage, history, logits, settings=settings, started=started, facts=facts)
+    facts = _facts("float", "float32", data, origin, deployed)
+    return _finish(out, deployed, stage, history, settings=settings, started=started, facts=facts)
 
 
 def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell) -> EvalReport:
@@ -58,15 +53,14 @@ def train_qat(data: str, run: Path, out: Path, *, groups: str | None, tell: Tell
     deployed = network.build_deployed(settings.network, classes=len(cells.labels))
     deployed.load_weights(str(weights))
     quantized = qat.quantize(deployed)
-    log_prior = before["operating_point"]["strength"] * np.log(cells.source_share)
-    stage = _stage(quantized, cells, out, settings=settings, own=settings.qat_stage, log_prior=log_prior, tell=tell)
+    log_share = np.log(cells.source_share)
+    stage = _stage(quantized, cells, out, settings=settings, own=settings.qat_stage, log_prior=log_share, tell=tell)
     shown = np.array(sample(cells.images, cells.origins, per_class=qat.CALIBRATION_PER_CLASS, seed=settings.seed))
     qat.calibrate(quantized, deployed, (pixels for pixels, _ in batches(stage, shown)))
     history = fit(stage)
     qat.settle_kernels(quantized, next(iter(batches(stage, shown)))[0])
-    logits = held_out_logits(stage, np.arange(len(cells.images)))
-    facts = _facts("qat", "int8_qat", data, origin, deployed) | {"operating_point": before["operating_point"]}
-    return _finish(out, quantized, stage, history, logits, settings=settings, started=started, facts=facts)
+    facts = _facts("qat", "int8_qat", data, origin, deployed)
+    return _finish(out, quantized, stage, history, settings=settings, started=started, facts=facts)
 
 
 def use_cores() -> None:
@@ -102,7 +96,7 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
 def _read_float_run(directory: Path, out: Path) -> dict[str, Any]:
     """The run.json of a finished float run, which is not in the directory that the next stage empties."""
     run = read_json(directory / rundir.RUN_NAME, what="the run.json of a finished training run")
-    lacking = [part for part in ("settings", "data", "operating_point") if part not in run]
+    lacking = [part for part in ("settings", "data") if part not in run]
     if run.get("stage") != "float" or lacking:
         raise LeukoliteError(
             expected=f"the run of `train float` at {show(directory)}",
@@ -177,16 +171,25 @@ def _finish(
     model: keras.Model,
     stage: Stage,
     history: list[Epoch],
-    logits: Any,
     *,
     settings: Settings,
     started: float,
     facts: dict[str, Any],
 ) -> EvalReport:
-    """Write everything that the stage hands over; run.json last, since it says that the run is whole."""
-    provenance = collect(packages=rundir.PACKAGES, started=started)
+    """Write everything that the stage hands over; run.json last, since it says that the run is whole.
+
+    The weights are those that were trained; the exported model is moved to its operating point.
+    """
     model.save_weights(str(out / rundir.WEIGHTS_NAME))
+    log_share = stage.log_prior
+    plain = held_out_logits(stage, np.arange(len(stage.cells.images))) + log_share
+    np.savez_compressed(out / rundir.LOGITS_NAME, plain=plain, classes=stage.cells.classes, log_share=log_share)
+    point = operating.choose(plain, stage.cells.classes, log_share=log_share, fixed=stage.settings.class_prior)
+    stage.tell(f"class prior taken out {point.strength} times: held-out lowest TPR {point.lowest_tpr:.4f}")
+    network.shift_heads(model, by=(1 - point.strength) * log_share)
     rundir.export(model, out, settings=settings.network)
+    logits = (plain - point.strength * log_share).astype(np.float32)
+    provenance = collect(packages=rundir.PACKAGES, started=started)
     draw_curves(out, history)
     report = rundir.held_out_report(stage.cells, logits, variant=facts["variant"], directory=out, provenance=provenance)
     cells = stage.cells
@@ -195,6 +198,7 @@ def _finish(
         {
             "schema_version": rundir.SCHEMA_VERSION,
             **facts,
+            "operating_point": asdict(point),
             "settings": rundir.to_plain(settings),
             "labels": list(cells.labels),
             "data": _data(cells),
