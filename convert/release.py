@@ -32,7 +32,7 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
     """
     runs = {"float32": (float_run, _read(float_run, "float32")), "int8_qat": (qat_run, _read(qat_run, "int8_qat"))}
     first, second = (run for _, run in runs.values())
-    differing = [part for part in ("data", "labels", "settings", "operating_point") if first[part] != second[part]]
+    differing = [part for part in ("data", "labels", "settings") if first[part] != second[part]]
     if differing:
         raise LeukoliteError(
             expected="two runs on the same images with the same settings",

@@ -45,6 +45,8 @@ def build_parser() -> Parser:
     floats.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
     floats.add_argument("--towers", type=int, help="networks averaged, each blind to one part of the sources")
     floats.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
+    floats.add_argument("--class-prior", type=float, help="how often the class prior is taken out (default: preset's)")
+    floats.add_argument("--qat-class-prior", type=float)
     floats.add_argument("--qat-epochs", type=int)
     floats.add_argument("--qat-learning-rate", type=float)
     floats.set_defaults(call=_float)
@@ -54,6 +56,10 @@ def build_parser() -> Parser:
     qat.add_argument("--run", required=True, type=Path, metavar="RUN", help="run directory of the float network")
     qat.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run directory to write")
     qat.set_defaults(call=_qat)
+
+    strength = commands.add_parser("strength", help="how strongly to take the class prior out, by several runs")
+    strength.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of one stage")
+    strength.set_defaults(call=_strength)
 
     smears = commands.add_parser("smears", help="generate synthetic smears, for rehearsals and tests only")
     smears.add_argument("--out", required=True, type=Path, metavar="DIR")
@@ -83,9 +89,17 @@ def settings_of(args: argparse.Namespace) -> Settings:
         return {name: given[prefix + name] for name in names if prefix + name in given}
 
     network: NetworkSettings = replace(preset.network, **pick(("towers", "widths")))
-    optimised = ("epochs", "learning_rate", "weight_decay", "label_smoothing", "averaging_decay", "batch_size")
+    optimised = (
+        "epochs",
+        "learning_rate",
+        "weight_decay",
+        "label_smoothing",
+        "averaging_decay",
+        "batch_size",
+        "class_prior",
+    )
     float_stage: StageSettings = replace(preset.float_stage, **pick(optimised))
-    qat_stage: StageSettings = replace(preset.qat_stage, **pick(("epochs", "learning_rate"), "qat_"))
+    qat_stage: StageSettings = replace(preset.qat_stage, **pick(("epochs", "learning_rate", "class_prior"), "qat_"))
     return replace(preset, network=network, float_stage=float_stage, qat_stage=qat_stage, **pick(("seed", "per_class")))
 
 
@@ -119,6 +133,18 @@ def _qat(args: argparse.Namespace) -> int:
 
     report = train_qat(args.data, args.run, args.out, groups=args.groups, tell=tell)
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
+    return DONE
+
+
+def _strength(args: argparse.Namespace) -> int:
+    """Print the strength that all runs together ask for."""
+    from train.operating import choose_for_all, read_held_out
+
+    point = choose_for_all([read_held_out(path / "held_out_logits.npz") for path in args.runs])
+    print(
+        f"strength {point.strength}: mean held-out lowest TPR {point.lowest_tpr:.4f}, "
+        f"balanced accuracy {point.balanced_accuracy:.4f}, {len(args.runs)} runs"
+    )
     return DONE
 
 

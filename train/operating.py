@@ -1,14 +1,21 @@
 """Choose how strongly the class prior of the sources is taken out of the logits, on held-out TRAIN images alone."""
 
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.metrics import confusion_matrix, one_against_rest
 from train.cells import Indices
 
-STRENGTHS = np.round(np.arange(0, 4.01, 0.1), 1)
+HeldOut = tuple[npt.NDArray[np.float32], Indices, npt.NDArray[np.float64]]
+"""Unadjusted logits [n, classes], true classes [n] and log shares [classes] of one run."""
+
+STRENGTHS = np.round(np.arange(0, 5.01, 0.1), 1)
 
 
 @dataclass(frozen=True)
@@ -25,25 +32,52 @@ class OperatingPoint:
     balanced_accuracy: float
 
 
-def choose(logits: npt.NDArray[np.float32], classes: Indices, *, log_share: npt.NDArray[np.float64]) -> OperatingPoint:
+def choose(
+    logits: npt.NDArray[np.float32], classes: Indices, *, log_share: npt.NDArray[np.float64], fixed: float | None = None
+) -> OperatingPoint:
     """The strength at which the class that is found worst is found best: the criterion is on every class's TPR.
 
     Args:
         logits: float32 [n, classes], unadjusted, of images whose sources the network never saw.
         classes: int64 [n], the true ones.
         log_share: float64 [classes], log of each class's share of the sources.
+        fixed: this strength, and none other.
 
     Returns:
         The best of STRENGTHS; among equals the one of the higher balanced accuracy, then the smaller one.
     """
-    points = [_at(float(strength), logits, classes, log_share) for strength in STRENGTHS]
+    return choose_for_all([(logits, classes, log_share)], fixed=fixed)
+
+
+def choose_for_all(runs: Sequence[HeldOut], *, fixed: float | None = None) -> OperatingPoint:
+    """As `choose`, by each class's TPR averaged over several runs: what one run says rests on a few cells."""
+    strengths = STRENGTHS if fixed is None else [fixed]
+    points = [_at(float(strength), runs) for strength in strengths]
     return max(points, key=lambda point: (point.lowest_tpr, point.balanced_accuracy, -point.strength))
 
 
-def _at(
-    strength: float, logits: npt.NDArray[np.float32], classes: Indices, log_share: npt.NDArray[np.float64]
-) -> OperatingPoint:
+def read_held_out(path: Path) -> HeldOut:
+    """The held-out logits that a run left; LeukoliteError when the file is none."""
+    try:
+        with np.load(path) as stored:
+            return stored["plain"], stored["classes"], stored["log_share"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise LeukoliteError(
+            expected=f"the held-out logits of a finished run at {show(path)}",
+            found=reason(error),
+            remedy="name the run directory that `train float` or `train qat` wrote",
+        ) from error
+
+
+def _at(strength: float, runs: Sequence[HeldOut]) -> OperatingPoint:
     """What one strength gives."""
+    rates = np.mean([_sensitivities(strength, *run) for run in runs], axis=0)
+    return OperatingPoint(strength, float(rates.min()), float(rates.mean()))
+
+
+def _sensitivities(
+    strength: float, logits: npt.NDArray[np.float32], classes: Indices, log_share: npt.NDArray[np.float64]
+) -> list[float]:
+    """Each class's TPR in one run; a class without images counts as found."""
     matrix = confusion_matrix(classes, (logits - strength * log_share).argmax(axis=1), classes=len(log_share))
-    rates = [rate.tpr for rate in one_against_rest(matrix) if rate.tpr is not None]
-    return OperatingPoint(strength, min(rates), float(np.mean(rates)))
+    return [1.0 if rate.tpr is None else rate.tpr for rate in one_against_rest(matrix)]
