@@ -3,8 +3,9 @@
 run.json        settings, seed, data digest, groups, held-out figures, provenance (written last: the run is done)
 settings.json   what the checkpoints belong to
 model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logits [n, classes]
-weights.h5      the same weights, for the next stage
+weights.h5      the weights as trained, the prior taken out once, for the next stage
 held_out.json   EvalReport of each TRAIN image by the tower that never saw its source
+held_out_logits.npz   its logits with the prior left in, for `python -m train strength`
 history.csv, curves.png, checkpoints/
 """
 
@@ -36,14 +37,16 @@ PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", 
 
 
 def prepare(directory: Path, *, identity: Mapping[str, Any]) -> bool:
-    """Make the directory ready; checkpoints of other settings or data are removed.
+    """Make the directory ready; checkpoints of other settings or data, or of a finished run, are removed.
 
     Returns whether checkpoints of the same `identity` are there to go on from.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / SETTINGS_NAME
+    # Who starts a finished run again has changed something, the code for instance: its checkpoints are no start.
+    unfinished = path.is_file() and not (directory / RUN_NAME).is_file()
+    same = unfinished and read_json(path, what="the settings of a run") == identity
     (directory / RUN_NAME).unlink(missing_ok=True)
-    same = path.is_file() and read_json(path, what="the settings of a run") == identity
     if not same:
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
         write_json(path, identity)

@@ -56,7 +56,7 @@ def test_mean_output_is_the_mean_of_the_towers(towers):
 def test_shifted_heads_shift_all_logits_and_their_mean(trained):
     model, by = fold(trained, NETWORK, classes=3), np.array([0.5, -2, 0])
     towers, mean = (output.numpy() for output in model(pixels()))
-    shift_heads(model, NETWORK, by=by)
+    shift_heads(model, by=by)
     shifted_towers, shifted_mean = (output.numpy() for output in model(pixels()))
     # A float32 rounding of logits of the order of ten.
     assert shifted_towers == pytest.approx(towers + np.tile(by, 2), abs=1e-5)

@@ -12,6 +12,7 @@ from edge_runtime.image import decode
 from edge_runtime.report import load_report
 from tests.train.tiny import SETTINGS
 from train import stages
+from train.__main__ import main
 from train.history import read_history
 from train.stages import load_cells, train_float, train_qat
 
@@ -55,7 +56,7 @@ def test_stage_leaves_a_whole_run(runs, smear_root, number, stage, variant, epoc
 
 def test_both_stages_are_of_the_same_data_and_settings(runs):
     first, second = (run_json(directory) for directory in runs)
-    for part in ("data", "labels", "settings", "source_share", "parameters", "operating_point"):
+    for part in ("data", "labels", "settings", "source_share", "parameters"):
         assert first[part] == second[part], part
 
 
@@ -135,7 +136,7 @@ def test_other_groups_start_afresh(runs, smear_root, own_root, tmp_path, monkeyp
         (lambda run: (run / "run.json").write_text('{"stage": "qat"}'), "got one of the stage qat"),
         (
             lambda run: (run / "run.json").write_text('{"stage": "float", "data": {}}'),
-            "without settings, operating_point;",
+            "without settings;",
         ),
         (lambda run: (run / "run.json").write_text("{"), "the run.json of a finished training run"),
     ],
@@ -211,15 +212,17 @@ def test_exported_towers_answer_as_the_held_out_report_says(runs, smear_root):
 
 
 def test_fine_tuning_adds_the_prior_that_was_taken_out(runs, smear_root, tmp_path, monkeypatch):
-    floats = shutil.copytree(runs[0], tmp_path / "float")
-    run = run_json(floats)
-    run["operating_point"]["strength"] = 2.5
-    (floats / "run.json").write_text(json.dumps(run))
-
     def begin(stage):
-        assert stage.log_prior == pytest.approx(2.5 * np.log(run["source_share"]), rel=1e-12)
+        assert stage.log_prior == pytest.approx(np.log(run_json(runs[0])["source_share"]), rel=1e-12)
         raise BegunError
 
     monkeypatch.setattr(stages, "fit", begin)
     with pytest.raises(BegunError):
-        train_qat(str(smear_root), floats, tmp_path / "qat", groups=None, tell=lambda line: None)
+        train_qat(str(smear_root), runs[0], tmp_path / "qat", groups=None, tell=lambda line: None)
+
+
+def test_strength_over_runs_reads_what_they_left(runs, capsys):
+    assert main(["strength", *(str(run) for run in runs)]) == 0
+    assert "2 runs" in capsys.readouterr().out
+    assert main(["strength", str(runs[0] / "checkpoints")]) == 2
+    assert "held-out logits of a finished run" in capsys.readouterr().err

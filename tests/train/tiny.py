@@ -10,8 +10,8 @@ from train.smears import SmearSettings, generate
 NETWORK = NetworkSettings(image_height_px=24, image_width_px=32, widths=(4, 6, 8), towers=2)
 SETTINGS = Settings(
     network=NETWORK,
-    float_stage=StageSettings(epochs=2, learning_rate=1e-2, batch_size=8, averaging_decay=0.5),
-    qat_stage=StageSettings(epochs=1, learning_rate=1e-3, batch_size=8, averaging_decay=0.5),
+    float_stage=StageSettings(epochs=2, learning_rate=1e-2, batch_size=8, averaging_decay=0.5, class_prior=1.0),
+    qat_stage=StageSettings(epochs=1, learning_rate=1e-3, batch_size=8, averaging_decay=0.5, class_prior=1.0),
     seed=3,
 )
 SMEARS = SmearSettings(images_per_class=8, sources=(4, 3, 2, 6), image_width_px=64, image_height_px=48)
