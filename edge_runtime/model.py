@@ -48,9 +48,18 @@ class Model:
 
         Returns:
             [num_classes], in the output tensor's own dtype and units.
+
+        Raises LeukoliteError when the model is too damaged to run.
         """
         self._interpreter.set_tensor(self._input, pixels[np.newaxis])
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
+            raise LeukoliteError(
+                expected="a model that LiteRT can run",
+                found=reason(error),
+                remedy="check that the file is whole, or convert it again",
+            ) from error
         raw: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)[0]
         return raw
 

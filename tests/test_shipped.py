@@ -1,11 +1,14 @@
 """The bundles in the package: whole, described truly, as good as the README says, and a damaged one is caught."""
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from convert.lowering import check_integer
 from edge_runtime.__main__ import main
@@ -97,11 +100,25 @@ def with_swapped_labels() -> bytes:
 
 
 def with_zeroed_weights() -> bytes:
-    """A quarter of the file, all of it weights, is zero: it loads without a word."""
+    """The kernels of the widest convolutions are zero: it loads and runs without a word."""
     content = bytearray(read_model(SHIPPED_MODEL))
-    quarter = len(content) // 4
-    content[2 * quarter : 3 * quarter] = bytes(quarter)
+    interpreter = Interpreter(model_content=bytes(content))
+    for tensor in interpreter.get_tensor_details():
+        if tensor["dtype"] == np.int8 and list(tensor["shape"]) == [128, 3, 3, 96]:
+            kernel = interpreter.get_tensor(tensor["index"]).tobytes()
+            start = content.index(kernel)
+            content[start : start + len(kernel)] = bytes(len(kernel))
     return bytes(content)
+
+
+def test_a_model_too_damaged_to_run_is_one_line(data_root, tmp_path, capsys):
+    content = bytearray(read_model(SHIPPED_MODEL))
+    content[len(content) // 2 : 3 * len(content) // 4] = bytes(3 * len(content) // 4 - len(content) // 2)
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(content)
+    assert evaluate(damaged, data_root, tmp_path / "damaged.json") == 2
+    assert re.fullmatch("leukolite: error: expected .*, got .*; .*\n", capsys.readouterr().err)
+    assert not (tmp_path / "damaged.json").exists()
 
 
 @pytest.mark.parametrize("damage", [with_swapped_labels, with_zeroed_weights])
