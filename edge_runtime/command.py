@@ -1,6 +1,7 @@
 """What every command line of the project shares: one-line errors, exit statuses and --debug."""
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -48,18 +49,27 @@ def run(parser: Parser, argv: list[str] | None = None) -> int:
     except LeukoliteError as error:
         return _fail(name, str(error), debug="debug" in args)
     except BrokenPipeError:
-        # The reader has gone, as in `| head`: nobody is left to tell. Python flushes stdout once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()  # the reader has gone, as in `| head`: nobody is left to tell
         return DONE
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
     except (OSError, MemoryError) as error:
+        _abandon_stdout()
         message = f"expected to finish, got {reason(error)}; free the resource it names and try again"
         return _fail(name, message, debug="debug" in args)
     except Exception as error:
         message = f"expected to finish, got {reason(error)}; this is a bug, report it with what --debug shows"
         return _fail(name, message, debug="debug" in args)
+
+
+def _abandon_stdout() -> None:
+    """Python flushes standard output once more at exit, and ends with status 120 where that fails again."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError):  # a stream that is no file, in tests, has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_streams() -> None:
