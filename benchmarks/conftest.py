@@ -5,6 +5,7 @@ A run that could not measure anything is refused before it starts: it would be g
 """
 
 import os
+import re
 import time
 from typing import Any
 
@@ -48,7 +49,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Add what the project's other results say about themselves; pytest-benchmark's tools ignore it."""
-    output_json["provenance"] = collect(packages=PACKAGES, started=config.stash[_STARTED])
+    found = collect(packages=PACKAGES, started=config.stash[_STARTED])
+    # `python -m benchmarks run` names files by their whole paths, which say nothing on another machine.
+    found["argv"] = [re.sub(r"(^|=)/.*/", r"\1", argument) for argument in found["argv"]]
+    output_json["provenance"] = found
     output_json["machine_state"] = {"load_1min_at_start": config.stash[_LOAD], "cpus": os.cpu_count()}
 
 
