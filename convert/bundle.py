@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from edge_runtime.evaluation import evaluate
 from edge_runtime.files import write_atomic
 from edge_runtime.golden import golden_record
 from edge_runtime.groups import read_groups
-from edge_runtime.image import BACKGROUND, DECODE_RULE, RESIZE_RULE
+from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE
 from edge_runtime.model import Model
 from edge_runtime.report import EvalReport
 
@@ -29,9 +30,8 @@ def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings:
         settings: what to measure it on.
     """
     card = describe(model, run, variant=variant, accuracy=None)
-    return cards.attach(
-        model, describe(model, run, variant=variant, accuracy=_measure(cards.attach(model, card), settings))
-    )
+    accuracy = _measure(cards.attach(model, card), settings)
+    return cards.attach(model, replace(card, accuracy=accuracy))
 
 
 def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Mapping[str, Any] | None) -> Card:
@@ -43,7 +43,7 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
         input=InputSpec(
             height=loaded.height_px,
             width=loaded.width_px,
-            color_order="RGB",
+            color_order=COLOR_ORDER,
             resize=RESIZE_RULE,
             decode=DECODE_RULE,
             background=BACKGROUND,

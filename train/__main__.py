@@ -138,9 +138,9 @@ def _qat(args: argparse.Namespace) -> int:
 
 def _strength(args: argparse.Namespace) -> int:
     """Print the strength that all runs together ask for."""
-    from train.operating import choose_for_all, read_held_out
+    from train.operating import LOGITS_NAME, choose_for_all, read_held_out
 
-    point = choose_for_all([read_held_out(path / "held_out_logits.npz") for path in args.runs])
+    point = choose_for_all([read_held_out(path / LOGITS_NAME) for path in args.runs])
     print(
         f"strength {point.strength}: mean held-out lowest TPR {point.lowest_tpr:.4f}, "
         f"balanced accuracy {point.balanced_accuracy:.4f}, {len(args.runs)} runs"

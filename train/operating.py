@@ -15,6 +15,7 @@ from train.cells import Indices
 HeldOut = tuple[npt.NDArray[np.float32], Indices, npt.NDArray[np.float64]]
 """Unadjusted logits [n, classes], true classes [n] and log shares [classes] of one run."""
 
+LOGITS_NAME = "held_out_logits.npz"  # in a run directory
 STRENGTHS = np.round(np.arange(0, 5.01, 0.1), 1)
 
 

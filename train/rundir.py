@@ -30,7 +30,6 @@ SCHEMA_VERSION = 1
 RUN_NAME = "run.json"
 SETTINGS_NAME = "settings.json"
 HELD_OUT_NAME = "held_out.json"
-LOGITS_NAME = "held_out_logits.npz"
 MODEL_NAME = "model"
 WEIGHTS_NAME = "weights.h5"
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow")

@@ -183,7 +183,7 @@ def _finish(
     model.save_weights(str(out / rundir.WEIGHTS_NAME))
     log_share = stage.log_prior
     plain = (held_out_logits(stage, np.arange(len(stage.cells.images))) + log_share).astype(np.float32)
-    np.savez_compressed(out / rundir.LOGITS_NAME, plain=plain, classes=stage.cells.classes, log_share=log_share)
+    np.savez_compressed(out / operating.LOGITS_NAME, plain=plain, classes=stage.cells.classes, log_share=log_share)
     point = operating.choose(plain, stage.cells.classes, log_share=log_share, fixed=stage.settings.class_prior)
     stage.tell(f"class prior taken out {point.strength} times: held-out lowest TPR {point.lowest_tpr:.4f}")
     network.shift_heads(model, by=(1 - point.strength) * log_share)
