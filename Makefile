@@ -21,7 +21,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,bench,test
+EXTRAS := train,cluster,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json

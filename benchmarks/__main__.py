@@ -1,11 +1,12 @@
 """Measure and report: `python -m benchmarks run`, `report` and `seeds`. Parse and call."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
 from benchmarks.config import Settings
-from edge_runtime.command import DONE, Parser, run
+from edge_runtime.command import DONE, FAILED, Parser, note, run
 
 PROG = "benchmarks"
 
@@ -58,7 +59,57 @@ def build_parser() -> Parser:
     seeds.add_argument("--readme", metavar="FILE", help="update its figure of this --name")
     seeds.add_argument("--name", default="seeds", help="of the figure in the README (default: seeds)")
     seeds.set_defaults(call=_seeds)
+
+    rate = commands.add_parser("input", help="measure the training's input pipeline by itself")
+    rate.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are read")
+    rate.add_argument("--out", required=True, metavar="FILE.json", help="write all samples there")
+    rate.add_argument("--table", metavar="FILE.md", help="write the table there as well")
+    rate.add_argument("--history", type=Path, metavar="FILE.csv", help="a training's, for how long it waited for input")
+    rate.add_argument("--readme", metavar="FILE", help="update its figure `input`")
+    rate.add_argument("--rounds", type=int, default=5, metavar="N", help="measure everything N times (default: 5)")
+    rate.add_argument("--seconds", type=float, default=2.0, metavar="S", help="for so long each (default: 2)")
+    rate.set_defaults(call=_input)
+
+    figure = commands.add_parser("figure", help="put a Markdown file between the markers of a page")
+    figure.add_argument("--name", required=True, help="of the figure, as the markers have it")
+    figure.add_argument("--markdown", required=True, type=Path, metavar="FILE.md", help="as `train compare` writes it")
+    figure.add_argument("--readme", required=True, metavar="FILE")
+    figure.set_defaults(call=_figure)
+
+    memory = commands.add_parser("memory", help="measure a training epoch's memory with few and with many images")
+    memory.add_argument("--images", type=numbers, default=(3000, 12_000, 40_000, 120_000), metavar="N,...")
+    memory.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
+    memory.add_argument("--work", type=Path, default=Path("build/memory"), metavar="DIR", help="keep smears there")
+    memory.add_argument("--train-options", default="", metavar="OPTIONS", help="more for `python -m train float`")
+    memory.add_argument("--seed", type=int, default=1, help="of the smears (default: 1)")
+    memory.add_argument("--fresh", action="store_true", help="measure again what FILE.json holds already")
+    memory.add_argument("--readme", metavar="FILE", help="update its figure `memory`")
+    memory.set_defaults(call=_memory)
+
+    bulk = commands.add_parser("bulk", help="measure `leukolite bulk` against `leukolite classify` (half an hour)")
+    bulk.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
+    bulk.add_argument("--images", type=int, default=100_000, metavar="N", help="draw so many (default: 100000)")
+    bulk.add_argument("--data", type=Path, metavar="DIR", help="take the images of this folder instead")
+    bulk.add_argument("--actors", type=int, default=2, metavar="N")
+    bulk.add_argument("--shard-size", type=int, default=1000, metavar="N")
+    bulk.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of runs (default: 3)")
+    bulk.add_argument("--scratch", type=Path, metavar="DIR", help="for images and outputs (default: temporary)")
+    bulk.set_defaults(call=_bulk)
+
+    billion = commands.add_parser("billion", help="work out a very large run from a report of `bulk`")
+    billion.add_argument("--report", required=True, metavar="FILE.json", help="what `python -m benchmarks bulk` wrote")
+    billion.add_argument("--images", type=int, default=1_000_000_000, metavar="N")
+    billion.add_argument("--cores", type=int, default=64, metavar="N", help="on how many (default: 64)")
+    billion.add_argument("--price-core-hour", type=float, default=0.05, metavar="P", help="yours (default: 0.05)")
+    billion.add_argument("--price-million-requests", type=float, default=0.4, metavar="P", help="yours (default: 0.4)")
+    billion.add_argument("--readme", metavar="FILE", help="update its figures `bulk` and `billion`")
+    billion.set_defaults(call=_billion)
     return parser
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Comma-separated whole numbers."""
+    return tuple(int(part) for part in text.split(","))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -113,6 +164,89 @@ def _seeds(args: argparse.Namespace) -> int:
         write_json(args.json, found.to_json())
     if args.readme:
         readme.update(args.readme, args.name, text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _input(args: argparse.Namespace) -> int:
+    """Measure the input pipeline."""
+    from benchmarks import input_rate, readme
+    from edge_runtime.files import write_atomic, write_json
+
+    found = input_rate.measure(args.data, rounds=args.rounds, seconds=args.seconds, history=args.history)
+    text = input_rate.to_markdown(found)
+    write_json(args.out, found.to_json())
+    if args.table:
+        write_atomic(args.table, [text.encode()])
+    if args.readme:
+        readme.update(args.readme, "input", text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _figure(args: argparse.Namespace) -> int:
+    """Update one figure of a page."""
+    from benchmarks import readme
+
+    readme.update(args.readme, args.name, args.markdown.read_text(encoding="utf-8"))
+    print(args.readme)
+    return DONE
+
+
+def _memory(args: argparse.Namespace) -> int:
+    """Measure the memory of training; status 1 when it is not within bounds."""
+    from benchmarks import growth, memory, readme
+
+    options = tuple(shlex.split(args.train_options))
+    settings = memory.Settings(images=args.images, work_dir=args.work, options=options, seed=args.seed)
+    report = memory.measure(settings, out=args.out, fresh=args.fresh, tell=lambda text: note(PROG, text))
+    growth.draw(report, args.out.with_suffix(".png"))
+    text = growth.to_markdown(report)
+    if args.readme:
+        readme.update(args.readme, "memory", text)
+    sys.stdout.write(text)
+    missed = list(growth.shortfalls(report))
+    for each in missed:
+        note(PROG, each)
+    return FAILED if missed else DONE
+
+
+def _bulk(args: argparse.Namespace) -> int:
+    """Measure the bulk run; status 1 when it does not do what it promises."""
+    from benchmarks import bulk, rates
+
+    settings = bulk.Settings(
+        images=args.images,
+        actors=args.actors,
+        shard_size=args.shard_size,
+        repeats=args.repeats,
+        data_dir=args.data,
+        scratch_dir=args.scratch,
+    )
+    report = bulk.measure(settings, tell=lambda text: note(PROG, text))
+    rates.save(report, args.out)
+    rates.draw(report, args.out.with_suffix(".png"))
+    sys.stdout.write(rates.to_markdown(report))
+    missed = list(rates.shortfalls(report))
+    for each in missed:
+        note(PROG, each)
+    return FAILED if missed else DONE
+
+
+def _billion(args: argparse.Namespace) -> int:
+    """Work out the large run."""
+    from benchmarks import billion, rates, readme
+
+    report = rates.load(args.report)
+    assumed = billion.Assumptions(
+        images=args.images,
+        cores=args.cores,
+        price_core_hour=args.price_core_hour,
+        price_million_requests=args.price_million_requests,
+    )
+    text = billion.to_markdown(report, assumed)
+    if args.readme:
+        readme.update_all(args.readme, {"bulk": rates.to_markdown(report), "billion": text})
     sys.stdout.write(text)
     return DONE
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from benchmarks import disputed, latency
 from benchmarks.evidence import Evidence
-from benchmarks.figures import draw_confusion, draw_rates
+from benchmarks.figures import draw_rates
 from benchmarks.markdown import table
 from edge_runtime.errors import show
+from edge_runtime.figures import draw_confusion
 from edge_runtime.files import write_atomic
 from edge_runtime.metrics import wilson
 from edge_runtime.report import EvalReport
@@ -30,7 +31,7 @@ _NO_CELLS = " There are none here: give `leukolite evaluate` the data set's grou
 def write(evidence: Evidence, *, out_dir: str | os.PathLike[str]) -> Path:
     """Write the report and its pictures into `out_dir`; returns the path of the report."""
     folder = Path(out_dir)
-    draw_confusion(evidence.reports, folder / CONFUSION_NAME)
+    draw_confusion({str(r.model["variant"]): r for r in evidence.reports.values()}, folder / CONFUSION_NAME)
     draw_rates(evidence.reports, evidence.verdict, folder / RATES_NAME)
     write_atomic(folder / REPORT_NAME, [to_markdown(evidence).encode("utf-8", "backslashreplace")])
     return folder / REPORT_NAME

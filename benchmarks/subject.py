@@ -42,7 +42,7 @@ class Subject:
 
 def load(model: str | os.PathLike[str], *, role: str, picture: Picture, num_threads: int = 1) -> Subject:
     """Load a bundle for a role; LeukoliteError when it is of the other, since all ratios would be upside down."""
-    classifier = Classifier(model, num_threads=num_threads)
+    classifier = Classifier(model, num_threads=num_threads).load()
     if not classifier.card.variant.startswith(role):
         raise LeukoliteError(
             expected=f"a bundle of variant {role} for the {role} model",

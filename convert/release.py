@@ -12,6 +12,7 @@ from edge_runtime.card import load_card
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import read_json, sha256, write_atomic
 
+WEIGHTS_NAME = "weights.h5"
 USED = ("labels", "data", "settings", "operating_point", "rehearsal", "provenance")  # of a run.json
 
 
@@ -28,14 +29,18 @@ class Bundle:
 def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) -> list[Bundle]:
     """Convert both runs, check them, write the bundles and SHA256SUMS; nothing is written unless all succeed.
 
-    Raises LeukoliteError when a run is not finished, or the two are not of the same data, classes and settings.
+    Raises LeukoliteError when a run is not finished, or the second was not fine-tuned from the first.
     """
     runs = {"float32": (float_run, _read(float_run, "float32")), "int8_qat": (qat_run, _read(qat_run, "int8_qat"))}
     first, second = (run for _, run in runs.values())
-    differing = [part for part in ("data", "labels", "settings") if first[part] != second[part]]
+    differing = [part for part in ("data", "labels") if first[part] != second[part]]
+    # The settings of fine-tuning may be others than the float run foresaw; the weights it began with may not.
+    weights = float_run / WEIGHTS_NAME
+    if not weights.is_file() or second.get("starts_from_sha256") != sha256(weights.read_bytes()):
+        differing.append("weights")
     if differing:
         raise LeukoliteError(
-            expected="two runs on the same images with the same settings",
+            expected="a float run and the int8 run that was fine-tuned from it",
             found=f"{show(float_run)} and {show(qat_run)} that differ in their {', '.join(differing)}",
             remedy="fine-tune the float run that you give",
         )

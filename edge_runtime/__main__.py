@@ -54,6 +54,14 @@ def build_parser() -> Parser:
     gate.add_argument("--json", metavar="FILE", help="write the verdict there")
     gate.set_defaults(call=_gate)
 
+    bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
+    bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
+    bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")
+    bulk.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    bulk.add_argument("--actors", type=positive, metavar="N", help="how many classify at once (default: Ray's CPUs)")
+    bulk.add_argument("--shard-size", type=positive, metavar="N", help="images in a Parquet file (default: 1000)")
+    bulk.set_defaults(call=_bulk)
+
     info = commands.add_parser("info", help="print the card inside a bundle as JSON")
     info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
     info.set_defaults(call=_info)
@@ -92,7 +100,7 @@ def _classify(args: argparse.Namespace) -> int:
             complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
         return UNUSABLE
     with hushed():
-        classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads)
+        classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads).load()
     failures: list[str] = []
     on_screen = not args.output and sys.stdout.isatty()  # then the results themselves show how far it is
     predictions = _each(classifier, found, failures, hidden=on_screen)
@@ -132,7 +140,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from edge_runtime.native import hushed
 
     with hushed():
-        classifier = Classifier(args.model, num_threads=args.num_threads)
+        classifier = Classifier(args.model, num_threads=args.num_threads).load()
     groups = read_groups(args.groups) if args.groups else None
     dataset = open_dataset(args.data, split=args.split)
     for name in dataset.ignored:
@@ -166,6 +174,28 @@ def _gate(args: argparse.Namespace) -> int:
         write_json(args.json, verdict.to_json())
     sys.stdout.writelines(table(verdict))
     return DONE if verdict.verdict == PASS else FAILED
+
+
+def _bulk(args: argparse.Namespace) -> int:
+    """Classify a collection; prints what was done as one JSON object."""
+    import json
+
+    from edge_runtime.bulk import engine
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.progress import progress
+
+    work = engine.prepare(args.input, args.output, classifier=Classifier(args.model), shard_size=args.shard_size)
+    if work.resumed:
+        note(PROG, f"going on with the plan of {work.job.plan.planned}; images that came later are not in it")
+    with progress("bulk", total=work.job.plan.images, done=work.images_done) as advance:
+        summary = engine.run(work, actors=args.actors, advance=advance)
+    print(json.dumps(summary.to_json()))
+    if summary.workers_replaced:
+        note(PROG, f"{summary.workers_replaced} workers died and were replaced; what they had begun was done again")
+    if summary.errors:
+        bad = f"{summary.errors} of {summary.images} that can not"
+        complain(PROG, f"expected images that can be classified, got {bad}; see `error` in their rows")
+    return FAILED if summary.errors else DONE
 
 
 def _info(args: argparse.Namespace) -> int:

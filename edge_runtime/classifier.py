@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from edge_runtime.card import Card, load_card, read_model
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
 from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE, decode
-from edge_runtime.model import Model
+from edge_runtime.model import Model, Signature, read_signature
 
 MODELS = Path(__file__).parent / "models"
 SHIPPED_MODEL = MODELS / "leukolite-int8.tflite"
@@ -61,8 +61,10 @@ class Prediction:
 
 
 class Classifier:
-    """A bundle ready to classify; loading happens here, once.
+    """A bundle that can classify.
 
+    File, card and their fit are checked at once; the interpreter is made on first use, in each process anew. So a
+    classifier can be pickled, or be inherited by a forked process, and costs nothing where it is not used.
     Use one for each thread: the interpreter inside is not safe for several.
     """
 
@@ -73,7 +75,7 @@ class Classifier:
         threshold: float | None = None,
         num_threads: int = 1,
     ) -> None:
-        """Load a bundle (default: the one shipped in this package).
+        """Open a bundle (default: the one shipped in this package).
 
         Args:
             model: path of a .tflite with a card inside.
@@ -83,26 +85,47 @@ class Classifier:
         Raises LeukoliteError when the file is no model, has no card, or model and card do not fit.
         """
         self.path = Path(model) if model is not None else SHIPPED_MODEL
-        content = read_model(self.path)
-        self.digest = sha256(content)
-        self.card: Card = load_card(content)
-        self.model = Model(content, num_threads=num_threads)
+        self._content = read_model(self.path)
+        self._num_threads = num_threads
+        self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
+        self.digest = sha256(self._content)
+        self.card: Card = load_card(self._content)
         self.threshold = self.card.abstain_below if threshold is None else threshold
-        _check_fit(self.card, self.model, name=show(self.path))
+        _check_fit(self.card, read_signature(self._content), name=show(self.path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the interpreter: pickled, a classifier needs no file where it arrives."""
+        return {**self.__dict__, "_loaded": None}
+
+    @property
+    def model(self) -> Model:
+        """The interpreter, made when it is first asked for; after a fork again, as its threads stay behind.
+
+        Raises LeukoliteError when LiteRT cannot make one.
+        """
+        process = os.getpid()
+        if self._loaded is None or self._loaded[0] != process:
+            self._loaded = process, Model(self._content, num_threads=self._num_threads)
+        return self._loaded[1]
+
+    def load(self) -> Self:
+        """Make the interpreter now, so that the first picture need not wait for it; returns the classifier."""
+        _ = self.model
+        return self
 
     def classify(self, source: str | os.PathLike[str] | bytes) -> Prediction:
         """Classify one picture: a path, or the bytes of an image file.
 
         Never raises for a bad picture: the prediction then has an `error` instead of a label.
         """
-        name = "" if isinstance(source, bytes) else os.fspath(source)
+        name, model = "" if isinstance(source, bytes) else os.fspath(source), self.model
         started = time.perf_counter()
         try:
-            pixels = decode(source, height_px=self.model.height_px, width_px=self.model.width_px)
+            pixels = decode(source, height_px=model.height_px, width_px=model.width_px)
         except LeukoliteError as error:
             return failed(name, str(error))
         decoded = time.perf_counter()
-        values = self.model.predict(pixels)
+        values = model.predict(pixels)
         if not np.isfinite(values).all():
             return failed(name, "expected probabilities, got NaN; the model is damaged, replace it")
         done = time.perf_counter()
@@ -129,7 +152,7 @@ def failed(path: str, error: str) -> Prediction:
     )
 
 
-def _check_fit(card: Card, model: Model, *, name: str) -> None:
+def _check_fit(card: Card, model: Signature, *, name: str) -> None:
     """A card of another model, or of another way to read pictures, would label cells wrongly without a word."""
     rules = (COLOR_ORDER, RESIZE_RULE, DECODE_RULE, BACKGROUND)
     wanted = (card.input.color_order, card.input.resize, card.input.decode, card.input.background)

@@ -3,9 +3,14 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
@@ -17,13 +22,80 @@ from edge_runtime.inputs import is_image_name
 _NESTED = ("dataset2-master/dataset2-master/images", "dataset2-master/images", "dataset2-master", "images", ".")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelledImage:
     """One image: where it is, its path below the data root, and the class whose folder it lies in."""
 
     path: str
     name: str
     label: str
+
+
+class Images(Sequence[LabelledImage]):
+    """Labelled images, each made when it is asked for: kept are the bytes of its file's name and 20 more.
+
+    As objects they would take ten times as much, and a hundred thousand of them show in the memory of a training.
+    """
+
+    def __init__(self, folders: Iterable[tuple[LabelledImage, Sequence[str]]]) -> None:
+        """The files of some folders: each folder described as its images are, and its files' names."""
+        self._folders: list[LabelledImage] = []
+        names, counts = [], []
+        for folder, files in folders:
+            self._folders.append(folder)
+            names.append([os.fsencode(file) for file in files])
+            counts.append(len(files))
+        self._names = b"".join(b"".join(files) for files in names)
+        self._ends = np.cumsum([len(name) for files in names for name in files], dtype=np.int64)
+        self._folder = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        self._rows = np.arange(len(self._ends))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> LabelledImage: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Images": ...
+    def __getitem__(self, index: int | slice) -> "LabelledImage | Images":
+        if isinstance(index, slice):
+            return self._with(self._rows[index])
+        row = int(self._rows[index])
+        folder = self._folders[self._folder[row]]
+        file = os.fsdecode(self._names[self._ends[row - 1] if row else 0 : self._ends[row]])
+        return LabelledImage(os.path.join(folder.path, file), os.path.join(folder.name, file), folder.label)
+
+    def take(self, indices: npt.ArrayLike) -> "Images":
+        """The images at some indices, in that order."""
+        return self._with(self._rows[np.asarray(indices, np.int64)])
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """Where each image is; these, too, are made one by one."""
+        return _Paths(self)
+
+    def _with(self, rows: npt.NDArray[np.int64]) -> "Images":
+        """Others of the same files."""
+        other = copy(self)
+        other._rows = rows
+        return other
+
+
+class _Paths(Sequence[str]):
+    """The paths of images, without a list of them."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> "_Paths": ...
+    def __getitem__(self, index: int | slice) -> "str | _Paths":
+        return _Paths(self._images[index]) if isinstance(index, slice) else self._images[index].path
 
 
 @dataclass(frozen=True)
@@ -37,7 +109,7 @@ class Dataset:
     root: Path
     split: str | None
     labels: tuple[str, ...]
-    images: tuple[LabelledImage, ...]
+    images: Images
     ignored: tuple[str, ...]
 
     def counts(self) -> dict[str, int]:
@@ -85,7 +157,8 @@ def digest(images: Sequence[LabelledImage], *, advance: Callable[[], None] = lam
     An image that cannot be read counts with an empty content digest. `advance` is called after each image.
     """
     whole = hashlib.sha256()
-    for image in sorted(images, key=lambda image: image.name):
+    for index in sorted(range(len(images)), key=lambda index: images[index].name):
+        image = images[index]
         try:
             content = sha256(read_bytes(image.path))
         except LeukoliteError:
@@ -132,20 +205,19 @@ def _choose_split(splits: list[str], wanted: str | None, *, root: Path) -> str:
 
 def _read(folder: Path, *, base: Path, split: str | None) -> Dataset:
     """All images in the class folders directly below `folder`, sorted by class and name."""
-    images: list[LabelledImage] = []
-    ignored: list[str] = []
     classes = _folders(folder)
+    found: list[tuple[LabelledImage, list[str]]] = []
+    ignored: list[str] = []
     for child in classes:
-        for entry in sorted(os.scandir(child), key=lambda entry: entry.name):
-            name = os.path.relpath(entry.path, base)
-            if is_image_name(entry.name):
-                images.append(LabelledImage(path=entry.path, name=name, label=child.name))
-            elif not entry.name.startswith("."):
-                ignored.append(name)
+        own = LabelledImage(path=str(child), name=os.path.relpath(child, base), label=child.name)
+        names = sorted(os.listdir(child))
+        found.append((own, [name for name in names if is_image_name(name)]))
+        others = (name for name in names if not is_image_name(name) and not name.startswith("."))
+        ignored += [os.path.join(own.name, name) for name in others]
     return Dataset(
         root=base,
         split=split,
         labels=tuple(child.name for child in classes),
-        images=tuple(images),
+        images=Images(found),
         ignored=tuple(ignored),
     )

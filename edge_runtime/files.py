@@ -1,10 +1,12 @@
 """Write files so that a power cut or a full disk leaves the old file or the new one, never half of one."""
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,18 @@ def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as indented JSON, atomically; NaN is refused because JSON has none."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, [text.encode("utf-8", "backslashreplace"), b"\n"])
+    """Write `value` as indented JSON, atomically; NaN is refused because JSON has none.
+
+    A dataclass is written as the object of its fields. The text is made piece by piece and never held as a whole.
+    """
+    encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=_fields)
+    pieces = itertools.chain(encoder.iterencode(value), "\n")
+    write_atomic(path, (piece.encode("utf-8", "backslashreplace") for piece in pieces))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass's fields; TypeError for what JSON cannot hold."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def read_json(path: str | os.PathLike[str], *, what: str) -> dict[str, Any]:

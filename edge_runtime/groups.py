@@ -6,7 +6,7 @@ Augmented copies of one photograph are not independent: whatever splits or resam
 import csv
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -16,7 +16,7 @@ from edge_runtime.errors import LeukoliteError, reason, show
 COLUMNS = ("path", "source", "group")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where an image comes from: its source photograph, and the group of photographs that overlap."""
 
@@ -27,20 +27,23 @@ class Origin:
 class Groups:
     """The rows of a groups file, found by the end of an image's path."""
 
-    def __init__(self, rows: Sequence[tuple[PurePath, Origin]]) -> None:
-        """Index rows of (path, origin) by file name."""
-        self._by_name: dict[str, list[tuple[PurePath, Origin]]] = defaultdict(list)
+    def __init__(self, rows: Iterable[tuple[str, Origin]]) -> None:
+        """Index rows of (path, origin) by file name; rows of the same origin share one."""
+        self._by_name: dict[str, list[tuple[str, Origin]]] = defaultdict(list)
+        shared: dict[Origin, Origin] = {}
         for path, origin in rows:
-            self._by_name[path.name].append((path, origin))
+            name = os.path.basename(os.path.normpath(path))
+            self._by_name[name].append((path, shared.setdefault(origin, origin)))
 
     def find(self, image: LabelledImage) -> Origin | None:
         """The row whose path ends as the image's does; None where there is none, or several fit equally well."""
         parts = PurePath(os.path.abspath(image.path)).parts[::-1]
         below_root = len(PurePath(image.name).parts)
         best: tuple[int, Origin | None] = (0, None)
-        for path, origin in self._by_name.get(parts[0], ()):
-            shared = _shared(parts, path.parts[::-1])
-            if shared < min(below_root, len(path.parts)):
+        for text, origin in self._by_name.get(parts[0], ()):
+            path = PurePath(text).parts[::-1]
+            shared = _shared(parts, path)
+            if shared < min(below_root, len(path)):
                 continue
             if shared >= best[0]:
                 best = (shared, None if shared == best[0] else origin)
@@ -67,18 +70,21 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
             missing = set(COLUMNS) - set(reader.fieldnames or ())
             if missing:
                 raise ValueError(f"the columns {', '.join(reader.fieldnames or ['none'])}")
-            rows = []
-            for row in reader:
-                if not all(row[column] for column in COLUMNS):
-                    raise ValueError(f"line {reader.line_num} without one of them")
-                rows.append((PurePath(row["path"]), Origin(row["source"], row["group"])))
+            return Groups(_rows(reader))
     except (OSError, ValueError, csv.Error) as error:
         raise LeukoliteError(
             expected=f"a CSV with the columns {', '.join(COLUMNS)} at {show(path)}",
             found=reason(error),
             remedy="check the path",
         ) from error
-    return Groups(rows)
+
+
+def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, Origin]]:
+    """The path and origin of each line; ValueError where one is missing."""
+    for row in reader:
+        if not all(row[column] for column in COLUMNS):
+            raise ValueError(f"line {reader.line_num} without one of them")
+        yield row["path"], Origin(row["source"], row["group"])
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from edge_runtime.files import read_json, write_json
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One image's row: `predicted` and `confidence` (0 to 1) are None where it could not be read."""
 
@@ -83,7 +83,7 @@ class EvalReport:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON, atomically."""
-        write_json(path, self.to_json())
+        write_json(path, self)  # what `to_json` gives, without a copy of every prediction
 
 
 def _read_rates(fields: Mapping[str, Any]) -> metrics.Rates:

@@ -12,10 +12,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OURS = {"edge_runtime", "train", "convert", "benchmarks", "tests"}
 RUNTIME_NEEDS = {"edge_runtime", "numpy", "PIL", "ai_edge_litert"}  # the wheel's dependencies
-RUNTIME_MAY_USE = {"rich"}  # its extras: inside functions only, where their absence can be met
+# Its extras: inside functions only, where their absence can be met.
+RUNTIME_MAY_USE = {"matplotlib", "pyarrow", "ray", "rich"}
 ABSENT_ON_THE_DEVICE = OURS - {"edge_runtime"} | {
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "tflite_runtime"),
     *("sklearn", "scipy", "pandas", "matplotlib", "rich", "pytest", "kagglehub", "flatbuffers"),
+    *("ray", "pyarrow", "fsspec"),
 }
 
 
@@ -78,6 +80,8 @@ def test_the_folders_that_are_checked_are_there():
         ("edge_runtime/x.py", "__import__('train')"),
         ("edge_runtime/x.py", "import scipy"),
         ("edge_runtime/x.py", "import rich"),
+        ("edge_runtime/x.py", "from ray import data"),
+        ("edge_runtime/x.py", "class C:\n    from pyarrow import fs"),
         ("edge_runtime/x.py", "class C:\n    import rich.progress"),
         ("train/x.py", "import convert"),
         ("train/x.py", "from benchmarks.suite import run"),
@@ -99,6 +103,7 @@ def test_planted_violation_is_found(tmp_path, path, code):
         ("edge_runtime/x.py", "import json, numpy.typing\nfrom PIL import Image\nfrom edge_runtime import card"),
         ("edge_runtime/x.py", "from . import card\nfrom .card import Card"),
         ("edge_runtime/x.py", "def f():\n    from rich import progress"),
+        ("edge_runtime/x.py", "class C:\n    def f(self):\n        from pyarrow import fs\n        import ray.data"),
         ("train/x.py", "import tensorflow\nfrom train import config\nfrom edge_runtime.image import decode"),
         ("convert/x.py", "from convert.config import Settings"),
         ("benchmarks/x.py", "import pytest\nimport benchmarks.config"),
@@ -156,7 +161,13 @@ def test_evaluate_and_gate_run_on_the_dependencies_of_the_wheel_alone(colors, bu
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["tensorflow", "train", "rich.progress"])
+def test_bulk_says_on_a_device_what_it_lacks(picture, bundle, tmp_path):
+    done = on_the_device(MAIN, "bulk", picture("in/a.png").parent, tmp_path / "out", "-m", bundle)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].endswith("install the extra `cluster`")
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "train", "rich.progress", "ray.data"])
 def test_the_block_blocks(name):
     assert f"blocked: {name.partition('.')[0]}" in on_the_device(f"import {name}").stderr
 
@@ -171,8 +182,8 @@ def test_the_block_blocks(name):
     ids=["package", "parser", "version"],
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(code):
-    report = "import sys\nprint(*{'numpy', 'PIL', 'ai_edge_litert', 'rich', 'tensorflow'} & set(sys.modules))"
-    done = python(f"{code}\n{report}")
+    heavy = {"numpy", "PIL", "ai_edge_litert", "rich", "tensorflow", "ray", "pyarrow"}
+    done = python(f"{code}\nimport sys\nprint(*{heavy} & set(sys.modules))")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == ""
 

@@ -74,14 +74,16 @@ def whole_job(workplace: Workplace, *, images: int, rehearsal: bool) -> None:
 def train(workplace: Workplace, given: list[str], *, images: int, rehearsal: bool) -> None:
     """Both stages of training."""
     assert "held-out balanced accuracy" in workplace.run("train", "float", *given, *TINY, "--out", "float")
-    workplace.run("train", "qat", *given, "--run", "float", "--out", "qat")
+    workplace.run("train", "qat", *given, "--run", "float", "--learning-rate", "2e-4", "--out", "qat")
     for stage in ("float", "qat"):
         run = workplace.json(f"{stage}/run.json")
         assert (run["data"]["n"], run["rehearsal"], run["labels"]) == (images, rehearsal, LABELS)
         assert (run["groups"], run["settings"]["network"]["widths"]) == ("groups.csv", [4, 6, 8])
         assert workplace.json(f"{stage}/held_out.json")["n"] == images
         files = {path.name for path in (workplace.folder / stage).iterdir()}
-        assert {"curves.png", "history.csv", "settings.json", "model", "weights.h5"} <= files
+        assert {"confusion.png", "curves.png", "history.csv", "settings.json", "model", "weights.h5"} <= files
+        assert "checkpoints" not in files  # the run is done
+        assert ("ptq_logits.npz" in files) == (stage == "qat")
 
 
 def evaluate(workplace: Workplace, given: list[str]) -> dict[str, dict]:
@@ -114,6 +116,9 @@ def classify(workplace: Workplace) -> None:
 def test_the_whole_job_on_generated_smears(workplace):
     workplace.run("train", "smears", "--out", "cells", "--images-per-class", "12", "--seed", "3")
     whole_job(workplace, images=48, rehearsal=True)
+    for stage in ("float", "qat"):
+        assert "weights bit for bit" in workplace.run("train", "reproduce", stage)
+        assert workplace.json(f"{stage}-again/reproduced.json")["identical"] is True
 
 
 def test_the_whole_job_on_a_sample_of_the_real_cells(workplace, data_root):

@@ -1,23 +1,33 @@
 """`python -m train`: find the data, train the float network, fine-tune it for int8, generate smears."""
 
 import argparse
+import json
 import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge_runtime.command import DONE, Parser, note, run
+from edge_runtime.command import DONE, FAILED, Parser, note, run
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.native import hushed
+from train.cluster import CONFIG_NAME, Cluster, find_cluster, rejoins
 from train.config import PRESETS, NetworkSettings, Settings, StageSettings
 
+if TYPE_CHECKING:
+    from train.distribution import Distribution
+    from train.stages import Call
+
 PROG = "train"
+STRATEGIES = ("mirrored", "multiworker")
 tell = partial(note, PROG)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is not for users
+    # TensorFlow's start-up chatter is not for users, nor are the lines around ours when another worker is lost.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if CONFIG_NAME in os.environ else "2")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # else TensorFlow loads Keras 3 as well, 100 MB for nobody
     return run(build_parser(), argv)
 
 
@@ -49,17 +59,53 @@ def build_parser() -> Parser:
     floats.add_argument("--qat-class-prior", type=float)
     floats.add_argument("--qat-epochs", type=int)
     floats.add_argument("--qat-learning-rate", type=float)
+    floats.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        help="train on all of this machine's GPUs, or on the machines of TF_CONFIG",
+    )
+    _add_course(floats)
     floats.set_defaults(call=_float)
 
     qat = commands.add_parser("qat", help="fine-tune a float run's network for int8")
     _add_data(qat)
     qat.add_argument("--run", required=True, type=Path, metavar="RUN", help="run directory of the float network")
     qat.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run directory to write")
+    qat.add_argument("--strategy", choices=STRATEGIES, help="refused: fine-tuning stays on one worker")
+    qat.add_argument("--epochs", type=int, help="default: what the float run was told")
+    qat.add_argument("--learning-rate", type=float, help="the same")
+    qat.add_argument("--class-prior", type=float, help="the same")
+    _add_course(qat)
     qat.set_defaults(call=_qat)
+
+    worth = commands.add_parser("compare", help="what QAT is worth over post-training quantisation, on held-out TRAIN")
+    worth.add_argument("runs", nargs="+", type=Path, metavar="QAT_RUN", help="run directories of `train qat`")
+    worth.add_argument("--out", type=Path, metavar="FILE.json")
+    worth.add_argument("--markdown", type=Path, metavar="FILE.md")
+    worth.set_defaults(call=_compare)
+
+    effect = commands.add_parser("effect", help="what quantising each layer alone changes, on held-out TRAIN images")
+    _add_data(effect)
+    effect.add_argument("--run", required=True, type=Path, metavar="RUN", help="run directory of the float network")
+    effect.add_argument("--out", required=True, type=Path, metavar="DIR")
+    effect.set_defaults(call=_effect)
+
+    again = commands.add_parser("reproduce", help="do a finished run again and compare the weights")
+    again.add_argument("run", type=Path, metavar="RUN", help="run directory of either stage")
+    again.add_argument("--out", type=Path, metavar="DIR", help="where to train (default: RUN with -again behind it)")
+    again.add_argument("--data", metavar="DIR", help="the images (default: where the run read them)")
+    again.add_argument("--groups", metavar="FILE.csv", help="the groups file (the same)")
+    again.set_defaults(call=_reproduce)
 
     strength = commands.add_parser("strength", help="how strongly to take the class prior out, by several runs")
     strength.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of one stage")
     strength.set_defaults(call=_strength)
+
+    rate = commands.add_parser("throughput", help="measure the input pipeline by itself; prints one JSON object")
+    rate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
+    rate.add_argument("--seconds", type=float, default=5.0, help="for so long (default: 5)")
+    rate.add_argument("--cold", action="store_true", help="drop the images from the page cache before each epoch")
+    rate.set_defaults(call=_throughput)
 
     smears = commands.add_parser("smears", help="generate synthetic smears, for rehearsals and tests only")
     smears.add_argument("--out", required=True, type=Path, metavar="DIR")
@@ -78,6 +124,25 @@ def _add_data(parser: Parser) -> None:
     """The options of every stage that reads images."""
     parser.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell (default: found)")
+
+
+def _add_course(parser: Parser) -> None:
+    """The options of every stage that trains; none of them changes what it gives."""
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        help="only go on with what is unfinished in --out, or begin anew (default: go on where that fits)",
+    )
+    parser.add_argument("--checkpoint-every", type=positive, default=100, metavar="BATCHES", help="default: 100")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into --out as well")
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -114,26 +179,95 @@ def _data(args: argparse.Namespace) -> int:
 def _float(args: argparse.Namespace) -> int:
     """Train; prints where the run is and its held-out figure."""
     settings = settings_of(args)
+    cluster = find_cluster(os.environ, tell=tell) if args.strategy == "multiworker" else None
     with hushed():
-        from train.stages import train_float, use_cores
+        from train.distribution import rejoining
 
-        use_cores()
+    with rejoining(cluster, tell=tell):
+        distribution = _start(args.strategy, cluster)
+        from train.stages import train_float
 
-    report = train_float(args.data, args.out, settings=settings, groups=args.groups, tell=tell)
+        report = train_float(
+            args.data, args.out, settings=settings, call=replace(_call(args), distribution=distribution)
+        )
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
     return DONE
 
 
 def _qat(args: argparse.Namespace) -> int:
     """Fine-tune; prints where the run is and its held-out figure."""
-    with hushed():
-        from train.stages import train_qat, use_cores
+    if args.strategy:
+        raise LeukoliteError(
+            expected="fine-tuning on one worker",
+            found=f"--strategy {args.strategy}",
+            remedy="leave it out: only the float stage is spread",
+        )
+    if CONFIG_NAME in os.environ:
+        tell(f"fine-tuning for int8 stays on one worker: {CONFIG_NAME} is left aside")
+    _start()
+    from train.stages import train_qat
 
-        use_cores()
-
-    report = train_qat(args.data, args.run, args.out, groups=args.groups, tell=tell)
+    names = ("epochs", "learning_rate", "class_prior")
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    report = train_qat(args.data, args.run, args.out, call=_call(args), change=lambda own: replace(own, **given))
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
     return DONE
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """Compare QAT runs; prints what each setting is worth."""
+    _start()
+    from train.comparison_table import compare_runs
+
+    for verdict in compare_runs(args.runs, out=args.out, page=args.markdown).verdicts:
+        print(verdict)
+    return DONE
+
+
+def _effect(args: argparse.Namespace) -> int:
+    """Quantise one layer at a time; prints the worst."""
+    _start()
+    from train.effect_report import measure_run
+
+    effects = measure_run(args.data, args.run, args.out, groups=args.groups, tell=tell)
+    worst = next(effect for effect in effects if effect.tower is None)
+    print(f"{args.out}: worst {worst.layer} ({worst.part}), {worst.agreement:.1%} of labels the same")
+    return DONE
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    """Train again; prints what came of it, and fails when the weights are others."""
+    _start()
+    from train.reproduce import reproduce
+
+    outcome = reproduce(args.run, args.out, data=args.data, groups=args.groups, tell=tell)
+    print(outcome.describe())
+    return DONE if outcome.identical else FAILED
+
+
+def _start(strategy: str | None = None, cluster: Cluster | None = None) -> "Distribution":
+    """Start TensorFlow, quietly; with a strategy on all that is to take part."""
+    with hushed():
+        from train.keras_guard import require_tf_keras
+
+        require_tf_keras()
+        from train import stages  # noqa: F401 - what it imports speaks too
+        from train.machine import use_cores
+
+        return use_cores(strategy, cluster)
+
+
+def _call(args: argparse.Namespace) -> "Call":
+    """How a stage is to be run."""
+    from train.stages import Call
+
+    return Call(
+        tell=tell,
+        groups=args.groups,
+        resume=None if rejoins() and args.resume is False else args.resume,  # begun anew before another was lost
+        checkpoint_every=args.checkpoint_every,
+        tensorboard=args.tensorboard,
+    )
 
 
 def _strength(args: argparse.Namespace) -> int:
@@ -145,6 +279,16 @@ def _strength(args: argparse.Namespace) -> int:
         f"strength {point.strength}: mean held-out lowest TPR {point.lowest_tpr:.4f}, "
         f"balanced accuracy {point.balanced_accuracy:.4f}, {len(args.runs)} runs"
     )
+    return DONE
+
+
+def _throughput(args: argparse.Namespace) -> int:
+    """Measure the input pipeline; prints one JSON object."""
+    _start()
+    from train.throughput import measure_data
+
+    found = measure_data(args.data, settings=PRESETS["full"], seconds=args.seconds, cold=args.cold)
+    print(json.dumps(found.to_json()))
     return DONE
 
 

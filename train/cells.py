@@ -1,15 +1,16 @@
 """The images to train on: which there are, which show the same cell, and who may be validated on which."""
 
 import os
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.dataset import Dataset, LabelledImage, digest, open_dataset
+from edge_runtime.dataset import Dataset, Images, LabelledImage, digest, open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.groups import Groups, Origin, read_groups
 from edge_runtime.image import decode
@@ -29,7 +30,7 @@ class Cells:
     """
 
     labels: tuple[str, ...]
-    images: tuple[LabelledImage, ...]
+    images: Images
     classes: Indices
     origins: tuple[Origin, ...]
     folds: Indices
@@ -76,23 +77,21 @@ def find_groups(dataset: Dataset, given: str | None) -> tuple[Groups | None, Pat
 
 
 def drop_unreadable(
-    images: Iterable[LabelledImage], *, height_px: int, width_px: int, advance: Callable[[], None]
-) -> tuple[list[LabelledImage], list[str]]:
+    images: Images, *, height_px: int, width_px: int, advance: Callable[[], None]
+) -> tuple[Images, list[str]]:
     """Decode every image once; returns the readable ones and a line for each of the others."""
-    kept, complaints = [], []
-    for image in images:
+    readable, complaints = np.ones(len(images), bool), []
+    for index, image in enumerate(images):
         try:
             decode(image.path, height_px=height_px, width_px=width_px)
-            kept.append(image)
         except LeukoliteError as error:
+            readable[index] = False
             complaints.append(f"{image.name}: {error}")
         advance()
-    return kept, complaints
+    return images.take(np.flatnonzero(readable)), complaints
 
 
-def gather(
-    dataset: Dataset, images: Sequence[LabelledImage], *, groups: Groups | None, folds: int, per_class: int, seed: int
-) -> Cells:
+def gather(dataset: Dataset, images: Images, *, groups: Groups | None, folds: int, per_class: int, seed: int) -> Cells:
     """Cells from the readable images of a data set.
 
     Args:
@@ -105,7 +104,7 @@ def gather(
     """
     everything = groups.assign(images) if groups else [Origin(image.name, image.name) for image in images]
     chosen = sample(images, everything, per_class=per_class, seed=seed) if per_class else range(len(images))
-    kept = tuple(images[index] for index in chosen)
+    kept = images.take(chosen)
     origins = tuple(everything[index] for index in chosen)
     number = {label: position for position, label in enumerate(dataset.labels)}
     classes = np.array([number[image.label] for image in kept], np.int64)
@@ -162,9 +161,9 @@ def deal(classes: Indices, groups: Sequence[str], *, folds: int, seed: int) -> I
 def sample(images: Sequence[LabelledImage], origins: Sequence[Origin], *, per_class: int, seed: int) -> list[int]:
     """Indices of at most `per_class` images of each class, taken in turn from each of its groups."""
     random = np.random.default_rng(seed)
-    shelves: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    shelves: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(lambda: array("q")))
     for index in random.permutation(len(images)):
-        shelves[images[index].label][origins[index].group].append(int(index))
+        shelves[images[index].label][origins[index].group].append(index)
     chosen: list[int] = []
     for groups in shelves.values():
         taken: list[int] = []

@@ -1,8 +1,10 @@
 """The training loop, the same for the float and the quantisation-aware stage."""
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,24 @@ import tf_keras as keras
 
 from edge_runtime import metrics
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.figures import draw_matrix
 from edge_runtime.progress import progress
 from train.cells import Cells, Indices, sample
+from train.checkpoints import Checkpoints
 from train.config import NetworkSettings, StageSettings
-from train.history import Epoch, read_history, write_history
+from train.distribution import Distribution
+from train.history import draw_curves, peak_rss_mb, write_history
 from train.network import MEAN_LAYER
-from train.stream import epoch_order, stream, to_unit
+from train.position import Position
+from train.stream import Stream, epoch_order, to_unit
+from train.tensorboard import TensorBoardLog
 
 Logits = npt.NDArray[np.float32]
 Forward = Callable[[tf.Tensor, bool], tf.Tensor]
 
+CHECKPOINTS_NAME = "checkpoints"
+CONFUSION_NAME = "confusion.png"
 MONITORED_PER_CLASS = 250
-CHECKPOINTS_KEPT = 2
 NOT_DECAYED = ["gamma", "beta", "bias"]
 
 
@@ -33,7 +41,11 @@ class Stage:
     """One stage of training: what is optimised, on what, and how.
 
     `forward` maps pixels uint8 [b, h, w, 3] and whether this is training to logits [b, towers, classes].
+    `parts` do so for equally many of the towers each, in order, where none depends on another: then only a few at a
+    time hold what their gradients need, instead of all of them. The result is the same to the bit.
+    `evaluated` does so for held-out images, with the weights that `refresh` copied there; by default it is `forward`.
     `log_prior` float64 [classes] is what was taken out of these logits, and what the loss therefore adds again.
+    `step` int64 is the number of steps done. `model` and `step` are made in the scope of the `distribution`.
     """
 
     model: keras.Model
@@ -45,58 +57,73 @@ class Stage:
     directory: Path
     seed: int
     tell: Callable[[str], None]
+    step: tf.Variable
+    parts: Sequence[Forward] = ()
+    evaluated: Forward | None = None
+    refresh: Callable[[], None] = lambda: None
+    checkpoint_every: int = 100
+    log: TensorBoardLog | None = None
+    distribution: Distribution = field(default_factory=Distribution)
     averaged: list[tf.Variable] = field(init=False)
     averages: list[tf.Variable] = field(init=False)
     trained: list[tf.Variable] = field(init=False)
     learning_rate: Callable[[int], tf.Tensor] = field(init=False)
     optimizer: Any = field(init=False)
+    answer: Callable[[tf.Tensor], tf.Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the optimizer and room for the averages of all variables."""
+        # Compiled once for all looks at held-out images.
+        self.answer = tf.function(lambda pixels: (self.evaluated or self.forward)(pixels, False), reduce_retracing=True)
         count, settings = len(self.cells.images), self.settings
         steps = max(1, -(-count // settings.batch_size)) * settings.epochs
         self.learning_rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps, alpha=0.02)
-        self.optimizer = keras.optimizers.AdamW(self.learning_rate, weight_decay=settings.weight_decay)
-        self.optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
         self.averaged = [variable for variable in self.model.weights if variable.dtype.is_floating]
-        self.averages = [tf.Variable(variable, trainable=False) for variable in self.averaged]
         # The averaging of the towers' logits is arithmetic, not something to learn.
         self.trained = [v for v in self.model.trainable_variables if not v.name.startswith(MEAN_LAYER + "/")]
-        self.optimizer.build(self.trained)
+        with self.distribution.scope():
+            self.averages = [tf.Variable(variable, trainable=False) for variable in self.averaged]
+            self.optimizer = keras.optimizers.AdamW(self.learning_rate, weight_decay=settings.weight_decay)
+            self.optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+            self.optimizer.build(self.trained)
 
 
-def fit(stage: Stage) -> list[Epoch]:
-    """Train, from the last checkpoint in the stage's directory if there is one.
+def fit(stage: Stage) -> Position:
+    """Train, from the last whole checkpoint in the stage's directory if there is one; returns where that led.
 
-    Leaves the averaged weights in the model. A history of each epoch is written as CSV as it goes.
+    Leaves the averaged weights in the model, and in what `evaluated` runs. History and curves are written as it goes.
 
-    Raises LeukoliteError when the loss is no number any more; the last checkpoint is kept.
+    Raises LeukoliteError when the loss is no number any more, an image is gone or a checkpoint cannot be written;
+    the last checkpoint is kept.
     """
-    done = tf.Variable(0, dtype=tf.int64, trainable=False)
-    checkpoint = tf.train.Checkpoint(model=stage.model, optimizer=stage.optimizer, averages=stage.averages, epoch=done)
-    manager = tf.train.CheckpointManager(checkpoint, str(stage.directory / "checkpoints"), CHECKPOINTS_KEPT)
+    variables = tf.train.Checkpoint(
+        model=stage.model, optimizer=stage.optimizer, averages=stage.averages, step=stage.step
+    )
+    checkpoints = Checkpoints(stage.directory / CHECKPOINTS_NAME, variables=variables)
     assign(stage.averages, stage.averaged)
-    if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint)
-        stage.tell(f"goes on after epoch {int(done)} from {Path(manager.latest_checkpoint).name}")
-    history = read_history(stage.directory)[: int(done)]
+    position = _last_position(stage, checkpoints)
+    position.sit_down()
+    if stage.log:
+        stage.log.begin(position.history)
     step = make_step(stage)
+    on_chief = stage.distribution.on_chief
     monitored = np.array(
         sample(stage.cells.images, stage.cells.origins, per_class=MONITORED_PER_CLASS, seed=stage.seed), np.int64
     )
-    for epoch in range(int(done), stage.settings.epochs):
-        history.append(_run_epoch(stage, step, epoch, monitored))
-        # The history first: what it has more than the checkpoint, a run that goes on cuts off and does again.
-        write_history(stage.directory, history)
-        done.assign(epoch + 1)
-        manager.save()
-        stage.tell(history[-1].describe(stage.settings.epochs))
+    while position.epoch < stage.settings.epochs:
+        _train_epoch(stage, step, position, checkpoints)
+        # The chief alone looks: all have the same weights, and the others wait for it.
+        matrix = np.array(on_chief(lambda: _held_out_matrix(stage, monitored).tolist()), np.int64)
+        position.close_epoch(matrix, learning_rate=_rate_at(stage, position.epoch), peak_rss_mb=peak_rss_mb())
+        _save(stage, checkpoints, position)
+        on_chief(partial(_show, stage, position, matrix))
     assign(stage.averaged, stage.averages)
-    return history
+    stage.refresh()
+    return position
 
 
 def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """One compiled step: (pixels, indices, decay) to (loss, share of right towers), updating model and averages."""
+    """One compiled step: (pixels, indices, decay) to (loss, share of right towers [b]), updating model and averages."""
     cells = stage.cells
     allowed = tower_weights(cells.folds, towers=stage.network.towers)
     log_prior = tf.constant(stage.log_prior, tf.float32)
@@ -105,22 +132,38 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         from_logits=True, label_smoothing=stage.settings.label_smoothing, reduction="none"
     )
 
-    @tf.function
+    parts = stage.parts or (stage.forward,)
+    each = stage.network.towers // len(parts)
+    at_once = os.cpu_count() or 1
+
     def step(pixels: tf.Tensor, indices: tf.Tensor, decay: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        true, own = tf.gather(classes, indices), tf.gather(weights, indices)
-        with tf.GradientTape() as tape:
-            logits = stage.forward(pixels, True)
-            wanted = tf.one_hot(tf.repeat(true[:, tf.newaxis], stage.network.towers, axis=1), len(cells.labels))
-            # Menon et al. 2021, equation 10: trained on logits + log prior, the logits are the adjusted ones.
-            loss = tf.reduce_mean(tf.reduce_sum(own * loss_of(wanted, logits + log_prior), axis=1))
-        gradients = tape.gradient(loss, stage.trained)
-        stage.optimizer.apply_gradients(zip(gradients, stage.trained, strict=True))
+        mine = stage.distribution.own(indices)
+        true, own = tf.gather(classes, mine), tf.split(tf.gather(weights, mine), len(parts), axis=1)
+        wanted = tf.one_hot(tf.repeat(true[:, tf.newaxis], each, axis=1), len(cells.labels))
+        losses, hits = [], []
+        gradients: list[dict[Any, tf.Tensor]] = []
+        for number, (part, share) in enumerate(zip(parts, own, strict=True)):
+            before = gradients[number - at_once] if number >= at_once else {}
+            with tf.control_dependencies(before.values()), tf.GradientTape() as tape:
+                logits = part(pixels, True) + log_prior
+                # Menon et al. 2021, equation 10: trained on logits + log prior, the logits are the adjusted ones.
+                losses.append(share * loss_of(wanted, logits))
+                loss = tf.reduce_mean(tf.reduce_sum(losses[-1], axis=1))
+                loss = stage.distribution.part_of_mean(loss, own=mine, batch=indices)
+            with tf.control_dependencies(before.values()):
+                found = zip(stage.trained, tape.gradient(loss, stage.trained), strict=True)
+            gradients.append({variable.ref(): gradient for variable, gradient in found if gradient is not None})
+            hits.append(share * tf.cast(tf.argmax(logits, axis=2) == true[:, tf.newaxis], tf.float32))
+        together = {variable: gradient for part in gradients for variable, gradient in part.items()}
+        stage.optimizer.apply_gradients([(together[variable.ref()], variable) for variable in stage.trained])
+        stage.step.assign_add(1)
         for average, variable in zip(stage.averages, stage.averaged, strict=True):
             average.assign_sub((1 - decay) * (average - variable))
-        right = tf.cast(tf.argmax(logits + log_prior, axis=2) == true[:, tf.newaxis], tf.float32)
-        return loss, tf.reduce_mean(tf.reduce_sum(own * right, axis=1))
+        loss = tf.reduce_mean(tf.reduce_sum(tf.concat(losses, axis=1), axis=1))
+        loss = stage.distribution.part_of_mean(loss, own=mine, batch=indices)
+        return stage.distribution.together(loss, tf.reduce_sum(tf.concat(hits, axis=1), axis=1), batch=indices)
 
-    return step
+    return stage.distribution.compile(step)
 
 
 def tower_weights(folds: Indices, *, towers: int) -> npt.NDArray[np.float32]:
@@ -129,44 +172,72 @@ def tower_weights(folds: Indices, *, towers: int) -> npt.NDArray[np.float32]:
     return allowed / allowed.sum(axis=1, keepdims=True)
 
 
-def _run_epoch(stage: Stage, step: Callable[..., Any], epoch: int, monitored: Indices) -> Epoch:
-    """Train on every image once, then look at images that the answering tower never saw."""
-    started = time.time()
+def _last_position(stage: Stage, checkpoints: Checkpoints) -> Position:
+    """Where the newest whole checkpoint left off, with the variables set to it; or the beginning."""
+
+    def restore() -> dict[str, Any] | None:
+        whole = checkpoints.whole(tell=stage.tell)
+        if checkpoints.steps() and not whole:
+            stage.tell("no checkpoint is whole: begins from the start")
+        return checkpoints.restore(whole[0]) if whole else None
+
+    state = stage.distribution.on_chief(restore)
+    if state is None:
+        return Position(stage.cells.labels)
+    stage.distribution.copy_from_chief([stage.step, *stage.model.weights, *stage.averages, *stage.optimizer.variables])
+    position = Position.from_json(stage.cells.labels, state)
+    if position.history:  # which a kill after the checkpoint has kept from being written
+        stage.distribution.on_chief(lambda: _write_history(stage, position))
+    stage.tell(f"goes on after epoch {position.epoch}, batch {position.batch} (checkpoint of step {position.step})")
+    return position
+
+
+def _train_epoch(stage: Stage, step: Callable[..., Any], position: Position, checkpoints: Checkpoints) -> None:
+    """Train on each image of the epoch that was not yet trained on."""
     settings, count = stage.settings, len(stage.cells.images)
-    order = epoch_order(count, seed=stage.seed, epoch=epoch)
-    sums = np.zeros(2)
-    steps_before = int(stage.optimizer.iterations)
-    with progress(f"epoch {epoch + 1}/{settings.epochs}", total=count) as advance:
-        for number, (pixels, indices) in enumerate(batches(stage, order)):
+    order = epoch_order(count, seed=stage.seed, epoch=position.epoch)
+    order = stage.distribution.fill(order, batch_size=settings.batch_size)
+    position.begin_or_check(order)
+    done = min(count, position.batch * settings.batch_size)
+    source = batches(stage, order[done:], part=stage.distribution.part)
+    with progress(f"epoch {position.epoch + 1}/{settings.epochs}", total=count, done=done) as advance:
+        started, waited = time.monotonic(), 0.0
+        for pixels, indices in source:
             # Few steps are averaged over a short time, many over a long one, as Polyak averaging is started.
-            steps = steps_before + number
-            decay = min(settings.averaging_decay, (1 + steps) / (10 + steps))
-            loss, right = step(pixels, indices, tf.constant(decay, tf.float32))
-            sums += len(indices) * np.array([float(loss), float(right)])
-            _check(float(loss), epoch)
-            advance(len(indices))
-    seconds = time.time() - started
-    mean = sums / count
-    return Epoch(
-        epoch=epoch + 1,
-        seconds=seconds,
-        images_per_s=count / seconds,
-        learning_rate=float(stage.learning_rate(steps_before)),
-        loss=float(mean[0]),
-        accuracy=float(mean[1]),
-        **_monitor(stage, monitored),
-    )
+            decay = min(settings.averaging_decay, (1 + position.step) / (10 + position.step))
+            loss, hits = step(pixels, indices, tf.constant(decay, tf.float32))
+            _check(float(loss), position.epoch)
+            position.add(float(loss), stage.cells.classes[indices.numpy()], hits.numpy())
+            advance(len(indices), position.tally.note())
+            last = position.batch * settings.batch_size >= len(order)  # whose checkpoint is that of the epoch's end
+            if position.step % stage.checkpoint_every == 0 and not last:
+                now = time.monotonic()
+                position.spend(now - started, source.waited_s - waited)
+                started, waited = now, source.waited_s
+                _save(stage, checkpoints, position)
+        position.spend(time.monotonic() - started, source.waited_s - waited)
 
 
-def batches(stage: Stage, order: Indices) -> tf.data.Dataset:
-    """The stage's images in the given order, as `train.stream.stream` gives them."""
-    return stream(
-        [image.path for image in stage.cells.images],
+def _save(stage: Stage, checkpoints: Checkpoints, position: Position) -> None:
+    """Write a checkpoint."""
+    stage.distribution.on_chief(lambda: str(checkpoints.save(position.step, position.to_json())))
+
+
+def batches(stage: Stage, order: Indices, *, part: Callable[[Indices], Indices] = lambda batch: batch) -> Stream:
+    """The stage's images in the given order; of each batch the pixels of a part."""
+    return Stream(
+        stage.cells.images.paths,
         order,
         batch_size=stage.settings.batch_size,
         height_px=stage.network.image_height_px,
         width_px=stage.network.image_width_px,
+        part=part,
     )
+
+
+def _rate_at(stage: Stage, epoch: int) -> float:
+    """The learning rate that an epoch began with."""
+    return float(stage.learning_rate(epoch * -(-len(stage.cells.images) // stage.settings.batch_size)))
 
 
 def _check(loss: float, epoch: int) -> None:
@@ -179,32 +250,48 @@ def _check(loss: float, epoch: int) -> None:
         )
 
 
-def _monitor(stage: Stage, monitored: Indices) -> dict[str, float]:
-    """Held-out figures of the averaged weights; the weights in training are put back."""
+def _held_out_matrix(stage: Stage, monitored: Indices) -> npt.NDArray[np.int64]:
+    """Confusion matrix of the averaged weights on held-out images; the weights in training are put back."""
     current = [variable.numpy() for variable in stage.averaged]
     assign(stage.averaged, stage.averages)
+    stage.refresh()
     logits = held_out_logits(stage, monitored)
     assign(stage.averaged, current)
-    matrix = metrics.confusion_matrix(
+    return metrics.confusion_matrix(
         stage.cells.classes[monitored], logits.argmax(axis=1), classes=len(stage.cells.labels)
     )
-    rates = [rate.tpr for rate in metrics.one_against_rest(matrix) if rate.tpr is not None]
-    return {"held_out_balanced_accuracy": float(np.mean(rates)), "held_out_lowest_tpr": min(rates)}
+
+
+def _show(stage: Stage, position: Position, matrix: npt.NDArray[np.int64]) -> None:
+    """Leave the figures of the epoch that was just closed where one looks for them."""
+    _write_history(stage, position)
+    labels, epoch = stage.cells.labels, position.epoch
+    matrix = matrix[:, : len(labels)]  # without the column of unreadable images, of which there are none
+    draw_matrix(matrix, labels, stage.directory / CONFUSION_NAME, title=f"held out, epoch {epoch}")
+    if stage.log:
+        stage.log.epoch(position.history[-1])
+        stage.log.confusion(matrix, labels, epoch)
+    stage.tell(position.history[-1].describe(stage.settings.epochs))
+
+
+def _write_history(stage: Stage, position: Position) -> None:
+    """Leave the history as CSV and drawn."""
+    write_history(stage.directory, position.history)
+    draw_curves(stage.directory, position.history)
 
 
 def held_out_logits(stage: Stage, indices: Indices) -> Logits:
     """For each image the adjusted logits of the tower that never saw its group, float32 [len(indices), classes]."""
-    run = tf.function(lambda pixels: stage.forward(pixels, False))
     parts = []
     with progress("held out", total=len(indices)) as advance:
         for pixels, which in batches(stage, indices):
-            logits = run(pixels).numpy()
+            logits = stage.answer(pixels).numpy()
             parts.append(logits[np.arange(len(logits)), stage.cells.folds[which.numpy()]])
             advance(len(logits))
     return np.concatenate(parts)
 
 
-def assign(variables: Sequence[tf.Variable], values: Sequence[Any]) -> None:
+def assign(variables: Sequence[tf.Variable], values: Iterable[Any]) -> None:
     """Set variables to values, one by one."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
@@ -219,3 +306,9 @@ def split_towers(outputs: Any, *, towers: int) -> tf.Tensor:
 def forward_of(model: keras.Model, *, towers: int) -> Forward:
     """The forward function of a model for `Stage`."""
     return lambda pixels, training: split_towers(model(to_unit(pixels), training=training), towers=towers)
+
+
+def parts_of(model: keras.Model, *, towers: int) -> list[Forward]:
+    """The forward function of each tower of a model that `train.network.build` made."""
+    heads = [keras.Model(model.input, model.get_layer(f"tower{tower}_head").output) for tower in range(towers)]
+    return [forward_of(head, towers=1) for head in heads]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 import tf_keras as keras
 
 from train.config import NetworkSettings
@@ -11,12 +12,47 @@ from train.config import NetworkSettings
 TOWERS_LAYER = "towers"
 MEAN_LAYER = "mean"
 
+_MASK = 0  # what is drawn from seed and step; anything else that is drawn needs another number
 
-def build(settings: NetworkSettings, *, class_log_share: npt.NDArray[np.float64]) -> keras.Model:
+
+class Dropout(keras.layers.Layer):  # type: ignore[misc]  # TensorFlow has no types
+    """Dropout whose mask follows from seed and step, so that a training that goes on draws what it would have.
+
+    It is drawn for the whole batch, however many replicas share that. Keras' own draws from a state that no
+    checkpoint holds.
+    """
+
+    def __init__(self, rate: float, *, seed: tuple[int, int], step: tf.Variable, **options: Any) -> None:
+        """Drop each feature with probability `rate`; `step` is read, never changed."""
+        super().__init__(**options)
+        self._rate, self._seed, self._step = rate, seed, step
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The features float32 [n, width], in training scaled up by what is dropped of them."""
+        if not training or not self._rate:
+            return features
+        replica, replicas = _replica()
+        key = tf.random.fold_in(tf.constant(self._seed, tf.int64), self._step)
+        count, width = tf.unstack(tf.shape(features))
+        drawn = tf.random.stateless_uniform((replicas * count, width), tf.random.fold_in(key, _MASK))[replica::replicas]
+        return tf.where(drawn >= self._rate, features / (1 - self._rate), 0.0)
+
+
+def build(
+    settings: NetworkSettings,
+    *,
+    class_log_share: npt.NDArray[np.float64],
+    seed: int,
+    step: tf.Variable,
+    replicas: int = 1,
+) -> keras.Model:
     """The network to train: convolutions with batch normalisation, dropout before each tower's head.
 
     Args:
         settings: its shape.
+        seed: of the dropout.
+        step: int64, the number of steps done, which dropout reads.
+        replicas: how many share a batch; batch normalisation is then over all of it.
         class_log_share: float64 [classes], log of each class's share of the sources. The heads start at its
             negative, so that the network's logits are the adjusted ones of Menon et al. 2021
             (arXiv:2007.07314, equation 10) when the loss adds it again.
@@ -30,11 +66,15 @@ def build(settings: NetworkSettings, *, class_log_share: npt.NDArray[np.float64]
         features = pixels
         for depth, width in enumerate(settings.widths):
             features = _convolution(settings, tower, depth, width, use_bias=False)(features)
-            features = keras.layers.BatchNormalization(momentum=0.9, name=f"tower{tower}_norm{depth}")(features)
+            norm = keras.layers.BatchNormalization(
+                momentum=0.9, synchronized=replicas > 1, name=f"tower{tower}_norm{depth}"
+            )
+            features = norm(features)
             features = keras.layers.ReLU(name=f"tower{tower}_relu{depth}")(features)
             features = _maybe_pool(settings, tower, depth)(features)
         features = keras.layers.GlobalMaxPooling2D(name=f"tower{tower}_peak")(features)
-        features = keras.layers.Dropout(settings.dropout, name=f"tower{tower}_dropout")(features)
+        dropout = Dropout(settings.dropout, seed=(seed, tower), step=step, name=f"tower{tower}_dropout")
+        features = dropout(features)
         bias = keras.initializers.Constant(-class_log_share)
         logits.append(_head(tower, len(class_log_share), bias_initializer=bias)(features))
     return keras.Model(pixels, _join(logits))
@@ -61,12 +101,11 @@ def build_deployed(settings: NetworkSettings, *, classes: int) -> keras.Model:
     return model
 
 
-def fold(trained: keras.Model, settings: NetworkSettings, *, classes: int) -> keras.Model:
-    """The deployed network with a trained one's weights; batch normalisation becomes scale and bias of the kernels.
+def fold(trained: keras.Model, deployed: keras.Model, settings: NetworkSettings) -> None:
+    """Give the deployed network a trained one's weights; batch normalisation becomes scale and bias of the kernels.
 
     For y = gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta (Jacob et al. 2018, section 3.2).
     """
-    deployed = build_deployed(settings, classes=classes)
     for tower in range(settings.towers):
         for depth in range(len(settings.widths)):
             norm = trained.get_layer(f"tower{tower}_norm{depth}")
@@ -75,7 +114,6 @@ def fold(trained: keras.Model, settings: NetworkSettings, *, classes: int) -> ke
             scale = gamma / np.sqrt(variance + norm.epsilon)
             deployed.get_layer(f"tower{tower}_conv{depth}").set_weights([kernel * scale, beta - mean * scale])
         deployed.get_layer(f"tower{tower}_head").set_weights(trained.get_layer(f"tower{tower}_head").get_weights())
-    return deployed
 
 
 def shift_heads(model: keras.Model, *, by: npt.NDArray[np.float64]) -> None:
@@ -94,6 +132,12 @@ def shift_heads(model: keras.Model, *, by: npt.NDArray[np.float64]) -> None:
                 variable.assign_add(min(0.0, by.min()))
             elif name in ("post_activation_max", "output_max"):
                 variable.assign_add(max(0.0, by.max()))
+
+
+def _replica() -> tuple[Any, int]:
+    """The number of this replica, and how many there are."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group, context.num_replicas_in_sync
 
 
 def _input(settings: NetworkSettings) -> Any:

@@ -1,17 +1,23 @@
-"""Quantisation-aware fine-tuning of the folded float network with tensorflow-model-optimization.
+"""Quantisation of the folded float network, after training and in it, with tensorflow-model-optimization.
 
-What makes it worth anything here: batch normalisation is folded before, so that no statistics move; the ranges of
-activations start where real images put them (the library's own start at -6 to 6 and drift there over thousands of
-steps); and the input's range is exactly 0 to 1, so that a pixel is its own quantised value.
+What keeps the int8 network near the float one: batch normalisation is folded before, so that no statistics move; the
+ranges of activations start where real images put them (the library's own start at -6 to 6 and drift there over
+thousands of steps), and so do those of the kernels; what rounding a kernel adds to the mean of its output, the bias
+takes back; and the input's range is exactly 0 to 1, so that a pixel is its own quantised value. `calibrate` does all
+of it without a step of training, and so gives post-training quantisation: what fine-tuning must beat to be worth its
+time (train/compare.py). Which layer quantisation hurts, train/quantization_effect.py measures.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
+from train.keras_guard import check_model
 from train.stream import to_unit
 
 CALIBRATION_PER_CLASS = 128
@@ -21,48 +27,121 @@ INPUT_LAYER = "quantize_layer"
 OUTPUT_RANGES = (("post_activation_min", "post_activation_max"), ("output_min", "output_max"))
 
 
+@dataclass
+class Seen:
+    """What a layer of the float network showed: its lowest and highest output, and the mean of its input."""
+
+    low: float = 0.0  # a range always holds 0
+    high: float = 0.0
+    mean_input: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))  # [h, w, channels], [features]
+
+
 def quantize(deployed: keras.Model) -> keras.Model:
     """The network with fake quantisation after every operator, in the library's default 8-bit scheme.
 
-    Weights are symmetric and per output channel, activations asymmetric and per tensor.
+    Weights are symmetric and per output channel, activations asymmetric and per tensor. To be calibrated before use.
+
+    Raises LeukoliteError for a model of another Keras.
     """
+    check_model(deployed)
     return tfmot.quantization.keras.quantize_model(deployed)
 
 
 def calibrate(quantized: keras.Model, deployed: keras.Model, pixels: Iterable[tf.Tensor]) -> None:
-    """Set the ranges of all activations to those that the float network shows on some training images.
+    """Set all ranges and biases by what the float network shows on some training images.
 
     Args:
         quantized: what `quantize` made of `deployed`.
         deployed: the float network.
         pixels: batches of uint8 [b, height, width, 3].
     """
-    layers = [layer for layer in deployed.layers if not isinstance(layer, keras.layers.InputLayer)]
-    probe = keras.Model(deployed.inputs, [layer.output for layer in layers])
-    low, high = np.zeros(len(layers)), np.zeros(len(layers))  # a range always holds 0
-    for batch in pixels:
-        outputs = probe(to_unit(batch), training=False)
-        low = np.minimum(low, [float(tf.reduce_min(output)) for output in outputs])
-        high = np.maximum(high, [float(tf.reduce_max(output)) for output in outputs])
-    for layer, smallest, largest in zip(layers, low, high, strict=True):
-        ranges = _variables(quantized.get_layer(WRAPPED + layer.name))
-        for low_name, high_name in OUTPUT_RANGES:
-            if low_name in ranges:
-                ranges[low_name].assign(smallest)
-                ranges[high_name].assign(largest)
+    seen = _look(deployed, pixels)
+    for name, own in seen.items():
+        for end, value in zip(output_range(quantized, name), (own.low, own.high), strict=False):
+            end.assign(value)
     # The library numbers this layer when it makes several in a process.
     entry = next(layer for layer in quantized.layers if layer.name.startswith(INPUT_LAYER))
     ranges = _variables(entry)
     ranges[f"{entry.name}_min"].assign(0.0)
     ranges[f"{entry.name}_max"].assign(1.0)
+    settle_kernels(quantized)
+    for name, own in seen.items():
+        _correct_bias(quantized, deployed.get_layer(name), own.mean_input)
 
 
-def settle_kernels(quantized: keras.Model, pixels: tf.Tensor) -> None:
-    """Let the kernels' ranges follow the kernels: averaged ranges are not the ranges of averaged kernels.
+def settle_kernels(quantized: keras.Model) -> None:
+    """Set the kernels' ranges to those of the kernels.
 
-    One pass in training mode does it; it moves the activations' ranges by a thousandth, towards this batch.
+    The library does so in each step of training, but not before the first one, where they are -6 to 6, and averaged
+    ranges are not the ranges of averaged kernels.
     """
-    quantized(to_unit(pixels), training=True)
+    for layer in quantized.layers:
+        own = _variables(layer)
+        if "kernel_max" in own:
+            # Per output channel where there is a range for each; narrow and symmetric.
+            axes = range(len(own["kernel"].shape) - 1) if own["kernel_max"].shape.rank else None
+            largest = tf.reduce_max(tf.abs(own["kernel"]), axes)
+            own["kernel_min"].assign(-largest)
+            own["kernel_max"].assign(largest)
+
+
+def output_range(quantized: keras.Model, name: str) -> tuple[tf.Variable, ...]:
+    """The ends of the range of a float layer's output in the quantised network; nothing where it is not quantised."""
+    own = _variables(quantized.get_layer(WRAPPED + name))
+    return next(((own[low], own[high]) for low, high in OUTPUT_RANGES if low in own), ())
+
+
+def rounded_kernel(quantized: keras.Model, name: str) -> tf.Tensor:
+    """The kernel of a float layer as the quantised network multiplies with it."""
+    own = _variables(quantized.get_layer(WRAPPED + name))
+    per_channel = own["kernel_max"].shape.rank
+    fake = tf.quantization.fake_quant_with_min_max_vars
+    if per_channel:
+        fake = tf.quantization.fake_quant_with_min_max_vars_per_channel
+    return fake(own["kernel"], own["kernel_min"], own["kernel_max"], narrow_range=True)
+
+
+def bias(quantized: keras.Model, name: str) -> tf.Variable:
+    """The bias of a float layer in the quantised network."""
+    return _variables(quantized.get_layer(WRAPPED + name))["bias"]
+
+
+def linear(layer: keras.layers.Layer, values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """A convolution's or dense layer's output with another kernel, before bias and activation."""
+    return layer.convolution_op(values, kernel) if isinstance(layer, keras.layers.Conv2D) else values @ kernel
+
+
+def _look(deployed: keras.Model, pixels: Iterable[tf.Tensor]) -> dict[str, Seen]:
+    """What each layer shows on some images, by its name."""
+    layers = [layer for layer in deployed.layers if not isinstance(layer, keras.layers.InputLayer)]
+    weighted = [layer for layer in layers if layer.weights]
+    probe = keras.Model(deployed.inputs, [[layer.output for layer in layers], [layer.input for layer in weighted]])
+    seen, count = {layer.name: Seen() for layer in layers}, 0
+    for batch in pixels:
+        outputs, inputs = probe(to_unit(batch), training=False)
+        for layer, output in zip(layers, outputs, strict=True):
+            own = seen[layer.name]
+            own.low = min(own.low, float(tf.reduce_min(output)))
+            own.high = max(own.high, float(tf.reduce_max(output)))
+        count += len(batch)
+        for layer, values in zip(weighted, inputs, strict=True):
+            own = seen[layer.name]
+            mean = tf.reduce_mean(values, axis=0).numpy()
+            own.mean_input = own.mean_input + (mean - own.mean_input) * (len(batch) / count)
+    return seen
+
+
+def _correct_bias(quantized: keras.Model, layer: keras.layers.Layer, mean_input: npt.NDArray[np.float64]) -> None:
+    """Give the bias what rounding the kernel takes from the mean output (Nagel et al. 2019, arXiv:1906.04721, 4.2).
+
+    Pictures are bright everywhere, so that rounding the first kernels shifts all that follows.
+    """
+    if getattr(layer, "bias", None) is None:
+        return
+    lost = layer.kernel - rounded_kernel(quantized, layer.name)
+    # The mean of a linear operator's outputs is its output of the mean.
+    shift = linear(layer, tf.cast(mean_input, tf.float32)[tf.newaxis], lost)
+    bias(quantized, layer.name).assign(layer.bias + tf.reduce_mean(shift, axis=range(len(shift.shape) - 1)))
 
 
 def _variables(layer: keras.layers.Layer) -> dict[str, tf.Variable]:

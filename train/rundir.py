@@ -2,54 +2,93 @@
 
 run.json        settings, seed, data digest, groups, held-out figures, provenance (written last: the run is done)
 settings.json   what the checkpoints belong to
+checkpoints/    where training stands (train/checkpoints.py); gone when the run is done
 model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logits [n, classes]
 weights.h5      the weights as trained, the prior taken out once, for the next stage
 held_out.json   EvalReport of each TRAIN image by the tower that never saw its source
-held_out_logits.npz   its logits with the prior left in, for `python -m train strength`
-history.csv, curves.png, checkpoints/
+held_out_logits.npz   its logits with the prior left in, for `python -m train strength` and `compare`
+ptq_logits.npz  of an int8 run, the same before the first step of fine-tuning
+history.csv, curves.png, confusion.png (held out; of a sample while it trains), tensorboard/ if asked for
 """
 
+import io
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src.saving.legacy import hdf5_format
 
-from edge_runtime.errors import LeukoliteError, reason
-from edge_runtime.files import read_json, sha256, write_json
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import read_json, sha256, write_atomic, write_json
 from edge_runtime.report import EvalReport, Outcome, summarize
 from train.cells import Cells
 from train.config import NetworkSettings, Settings, StageSettings
-from train.loop import Logits
+from train.loop import CHECKPOINTS_NAME, Logits
 
 SCHEMA_VERSION = 1
 RUN_NAME = "run.json"
 SETTINGS_NAME = "settings.json"
 HELD_OUT_NAME = "held_out.json"
 MODEL_NAME = "model"
+PTQ_NAME = "ptq_logits.npz"
 WEIGHTS_NAME = "weights.h5"
+TENSORBOARD_NAME = "tensorboard"
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow")
 
 
-def prepare(directory: Path, *, identity: Mapping[str, Any]) -> bool:
-    """Make the directory ready; checkpoints of other settings or data, or of a finished run, are removed.
+def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None) -> bool:
+    """Make the directory ready for the run of this `identity`; returns whether that run is finished already.
 
-    Returns whether checkpoints of the same `identity` are there to go on from.
+    Args:
+        directory: made where there is none.
+        identity: settings and images, as JSON holds them.
+        resume: True goes on, and refuses where there is nothing to go on with; False begins anew; None goes on with
+            an unfinished run, and does a finished one again: who asks for that has changed something, such as code.
+
+    Raises LeukoliteError when the checkpoints of an unfinished run of another identity would be lost.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / SETTINGS_NAME
-    # Who starts a finished run again has changed something, the code for instance: its checkpoints are no start.
-    unfinished = path.is_file() and not (directory / RUN_NAME).is_file()
-    same = unfinished and read_json(path, what="the settings of a run") == identity
+    path, checkpoints = directory / SETTINGS_NAME, directory / CHECKPOINTS_NAME
+    before = read_json(path, what="the settings of a run") if path.is_file() and resume is not False else None
+    finished = (directory / RUN_NAME).is_file()
+    if resume and before == identity and finished:
+        return True
+    unfinished = before is not None and checkpoints.is_dir() and not finished
+    if (resume or unfinished) and before != identity:
+        raise LeukoliteError(
+            expected=f"{show(directory)} to hold {'a' if resume else 'no other'} run of these settings and images",
+            found="none" if before is None else ", ".join(_differences(before, identity)),
+            remedy="give what that run was begun with, or begin anew with --no-resume or another --out",
+        )
     (directory / RUN_NAME).unlink(missing_ok=True)
-    if not same:
-        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+    for part in directory.glob(".*.part"):  # what a kill left half-written
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+    if not unfinished:
+        discard_checkpoints(directory)
+        (directory / PTQ_NAME).unlink(missing_ok=True)
         write_json(path, identity)
-    return same and (directory / "checkpoints" / "checkpoint").is_file()
+    return False
+
+
+def discard_checkpoints(directory: Path) -> None:
+    """Remove a run's checkpoints."""
+    shutil.rmtree(directory / CHECKPOINTS_NAME, ignore_errors=True)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Each differing value of two JSON objects, as `name old, not new`."""
+    for name in sorted({*before, *now}):
+        old, new = before.get(name, "none"), now.get(name, "none")
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            yield f"{prefix}{name} {str(old)[:40]}, not {str(new)[:40]}"
 
 
 def settings_from(run: Mapping[str, Any]) -> Settings:
@@ -87,9 +126,39 @@ def export(model: keras.Model, directory: Path, *, settings: NetworkSettings) ->
     def logits(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"logits": model(pixels, training=False)[1]}
 
-    tf.saved_model.save(model, str(temporary), signatures={"serving_default": logits})
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    try:
+        tf.saved_model.save(model, str(temporary), signatures={"serving_default": logits})
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
+    except (OSError, tf.errors.OpError) as error:
+        raise LeukoliteError(
+            expected=f"room to write the network in {show(directory)}",
+            found=reason(error),
+            remedy="free some space and start again; the last checkpoint is kept",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def save_weights(model: keras.Model, directory: Path) -> None:
+    """Write a network's weights, whole or not at all."""
+    buffer = io.BytesIO()
+    # Keras itself writes to a path only, and on a full disk ends in errors of HDF5 that cannot be caught.
+    with h5py.File(buffer, "w") as stored:
+        hdf5_format.save_weights_to_hdf5_group(stored, model)
+    write_atomic(directory / WEIGHTS_NAME, [buffer.getvalue()])
+
+
+def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    """Write named arrays as .npz, whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_atomic(path, [buffer.getvalue()])
+
+
+def folds_digest(cells: Cells) -> str:
+    """SHA-256 of who is held out for whom."""
+    return sha256(cells.folds.tobytes())
 
 
 def held_out_report(

@@ -1,10 +1,16 @@
 """Stream images in batches: only a few batches are ever in memory, however many images there are."""
 
-from collections.abc import Sequence
+import contextlib
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
+from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.image import Pixels, decode
 from train.cells import Indices
 
@@ -12,30 +18,81 @@ PREFETCHED_BATCHES = 4
 DECODING_THREADS = 2
 
 
-def stream(paths: Sequence[str], order: Indices, *, batch_size: int, height_px: int, width_px: int) -> tf.data.Dataset:
-    """Batches of (pixels, indices) in the given order, decoded ahead by threads.
+class Stream:
+    """Batches of (pixels, indices) in the given order, decoded ahead by threads of its own.
 
-    Args:
-        paths: of all images.
-        order: int64 [m], which of them to read, in order.
-        batch_size: the last batch may be smaller.
-        height_px: of the decoded pixels.
-        width_px: of the decoded pixels.
+    Iterating yields pixels uint8 [b, height_px, width_px, 3] RGB and indices int64 [b]. An image that cannot be
+    read ends the iteration with a LeukoliteError that names it, when its batch is due. Each iteration begins anew.
 
-    Returns:
-        A dataset of pixels uint8 [b, height_px, width_px, 3] RGB and indices int64 [b].
+    Attributes:
+        waited_s: how long the consumer has waited for batches so far, in seconds; the first one, which nothing
+            was decoded ahead of, counts too.
     """
 
-    def load(indices: Indices) -> Pixels:
-        return np.stack([decode(paths[index], height_px=height_px, width_px=width_px) for index in indices])
+    def __init__(
+        self,
+        paths: Sequence[str],
+        order: Indices,
+        *,
+        batch_size: int,
+        height_px: int,
+        width_px: int,
+        part: Callable[[Indices], Indices] = lambda batch: batch,
+    ) -> None:
+        """Read nothing yet.
 
-    def read(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.numpy_function(load, [indices], tf.uint8, stateful=False)
-        pixels.set_shape([None, height_px, width_px, 3])
-        return pixels, indices
+        Args:
+            paths: of all images.
+            order: int64 [m], which of them to read, in order.
+            batch_size: the last batch may be smaller.
+            height_px: of the decoded pixels.
+            width_px: of the decoded pixels.
+            part: what of a batch's indices to read; all of them are yielded.
+        """
+        self._paths, self._order, self._batch_size = paths, order, batch_size
+        self._shape = (height_px, width_px, 3)
+        self._part = part
+        self.waited_s = 0.0
 
-    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-    return batches.map(read, num_parallel_calls=DECODING_THREADS, deterministic=True).prefetch(PREFETCHED_BATCHES)
+    def __iter__(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Yield the batches, and keep the time that each one kept the consumer waiting."""
+        with contextlib.closing(self._batches()) as batches:
+            while True:
+                started = time.perf_counter()
+                batch = next(batches, None)
+                self.waited_s += time.perf_counter() - started
+                if batch is None:
+                    return
+                yield batch
+
+    def _batches(self) -> Generator[tuple[tf.Tensor, tf.Tensor], None, None]:
+        """The batches in order, others being decoded meanwhile; closing it stops the threads."""
+        firsts = iter(range(0, len(self._order), self._batch_size))
+        ahead: deque[tuple[Indices, Future[Pixels]]] = deque()
+        pool = ThreadPoolExecutor(DECODING_THREADS, thread_name_prefix="decode")
+        try:
+            while True:
+                for first in itertools.islice(firsts, 1 + PREFETCHED_BATCHES - len(ahead)):
+                    indices = self._order[first : first + self._batch_size]
+                    ahead.append((indices, pool.submit(self._load, self._part(indices))))
+                if not ahead:
+                    return
+                indices, pixels = ahead.popleft()
+                yield tf.convert_to_tensor(pixels.result()), tf.convert_to_tensor(indices)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _load(self, indices: Indices) -> Pixels:
+        """The pixels of one batch."""
+        height_px, width_px, _ = self._shape
+        pixels = np.empty((len(indices), *self._shape), np.uint8)
+        for position, index in enumerate(indices):
+            try:
+                pixels[position] = decode(self._paths[index], height_px=height_px, width_px=width_px)
+            except LeukoliteError as error:  # which does not know the name
+                error.args = (str(error).replace("expected", f"expected {show(self._paths[index])} to be", 1),)
+                raise
+        return pixels
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> Indices:

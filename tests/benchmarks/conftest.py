@@ -1,13 +1,14 @@
 """Files that the other stages leave, made up: EvalReports, a gate verdict and a benchmark run with known medians."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.memory import Measurement, Naive, Report
 from edge_runtime.files import write_json
 from edge_runtime.gate import judge
 from edge_runtime.report import EvalReport, Outcome, summarize
@@ -116,3 +117,33 @@ def left(tmp_path: Path, evaluation: Callable[..., EvalReport], run_file: Callab
     run_file()
     files.history.write_text("epoch,loss\n1,1.38629\n2,0.5\n")
     return files
+
+
+@pytest.fixture
+def made_up() -> Callable[..., Report]:
+    """Makes a report of memory from the peak of each size's epoch; sizes in `computed` did not fit as floats."""
+
+    def make(peaks: Mapping[int, float], *, computed: Container[int] = ()) -> Report:
+        return Report(
+            options=("--towers", "2"),
+            seed=1,
+            measurements=tuple(
+                Measurement(
+                    images=count,
+                    epoch_mb=peak,
+                    run_mb=peak + 50,
+                    seconds=count / 100,
+                    images_per_s=100.0,
+                    image_px=(120, 160),
+                    samples=((0.0, 20.0), (1.0, peak), (2.0, peak - 100)),
+                    naive=(
+                        Naive("uint8", 600 + 0.0576 * count, True),
+                        Naive("float32", 600 + 0.2304 * count, count not in computed),
+                    ),
+                    provenance={"commit": f"{count:07d}", "packages": {"tensorflow": "2.21.0", "numpy": "2.4.6"}},
+                )
+                for count, peak in peaks.items()
+            ),
+        )
+
+    return make

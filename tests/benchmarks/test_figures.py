@@ -18,14 +18,6 @@ def reports(evaluation):
     return {"int8": evaluation(), "float32": evaluation("float32")}
 
 
-def test_confusion_shows_both_models(reports, tmp_path):
-    figures.draw_confusion(reports, tmp_path / "two.png")
-    figures.draw_confusion({"int8": reports["int8"]}, tmp_path / "one.png")
-    with Image.open(tmp_path / "two.png") as two, Image.open(tmp_path / "one.png") as one:
-        assert two.width > 1.5 * one.width
-    assert dark_share(tmp_path / "two.png") > 0.05
-
-
 def test_a_better_model_is_drawn_otherwise(reports, evaluation, tmp_path):
     verdict = judge(*reports.values())
     figures.draw_rates(reports, verdict, tmp_path / "a.png")
@@ -38,5 +30,4 @@ def test_a_class_without_samples_and_a_report_without_groups_can_be_drawn(report
     parts = {name: getattr(whole, name) for name in ("labels", "model", "data", "provenance")}
     one = summarize(whole.predictions[:10], groups=None, **parts)
     figures.draw_rates({"int8": one, "float32": one}, judge(one, one), tmp_path / "rates.png")
-    figures.draw_confusion({"int8": one, "float32": one}, tmp_path / "confusion.png")
     assert dark_share(tmp_path / "rates.png") > 0

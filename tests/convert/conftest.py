@@ -12,6 +12,12 @@ from convert.config import Settings
 from tests.train import tiny
 
 
+@pytest.fixture(scope="session", autouse=True)
+def settled() -> None:
+    """The process computes as the commands do: the same bits each time."""
+    tiny.settle()
+
+
 @pytest.fixture(scope="session")
 def smear_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generated pictures with groups.csv: TEST has 2 of each of four classes."""

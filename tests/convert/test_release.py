@@ -81,9 +81,10 @@ def test_runs_given_the_wrong_way_round_are_refused(refused, runs, settings, tmp
     [
         ({"data": {"split": "TRAIN", "n": 31, "sha256": "other", "sources": {}}}, "that differ in their data;"),
         ({"labels": ["A", "B", "C", "D"]}, "that differ in their labels;"),
-        ({"settings": {"seed": 9}}, "that differ in their settings;"),
+        ({"starts_from_sha256": "0" * 64}, "that differ in their weights;"),
+        ({"starts_from_sha256": None}, "that differ in their weights;"),
     ],
-    ids=["data", "labels", "settings"],
+    ids=["data", "labels", "weights", "unknown start"],
 )
 def test_runs_that_do_not_belong_together_are_refused(refused, runs, changed, settings, tmp_path, changes, match):
     with refused(match):

@@ -1,4 +1,5 @@
 import os
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from edge_runtime.classifier import Classifier, Prediction, failed
 from edge_runtime.files import sha256
+from edge_runtime.model import Model
 from tests.conftest import COLORS
 from tests.tiny_model import CARD, LABELS, bundle_bytes
 
@@ -137,6 +139,73 @@ def test_damaged_model_that_answers_nan_is_an_error_not_a_label(classifier, pict
     prediction = classifier.classify(picture("cell.png"))
     assert prediction.label is None
     assert "NaN" in prediction.error
+
+
+@pytest.fixture
+def interpreters(monkeypatch):
+    """Counts the interpreters that can run."""
+    made = []
+
+    class Counted(Model):
+        def __init__(self, *arguments, **options):
+            made.append(os.getpid())
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr("edge_runtime.classifier.Model", Counted)
+    return made
+
+
+def test_the_interpreter_is_made_on_first_use_and_once(bundle, picture, interpreters):
+    classifier = Classifier(bundle)
+    assert interpreters == []
+    for _ in range(2):
+        assert classifier.classify(picture("a.png")).label == "RED"
+    assert len(interpreters) == 1
+
+
+def test_load_makes_the_interpreter_at_once(bundle, interpreters):
+    classifier = Classifier(bundle).load()
+    assert len(interpreters) == 1
+    assert classifier.load() is classifier
+    assert len(interpreters) == 1
+
+
+def test_a_damaged_model_that_opens_is_refused_when_it_is_loaded(bundle, monkeypatch, refused):
+    classifier = Classifier(bundle)
+    monkeypatch.setattr("edge_runtime.model.Interpreter.allocate_tensors", allocation_fails)
+    with refused("a model that LiteRT can run, got .*no memory"):
+        classifier.load()
+
+
+def allocation_fails(_):
+    raise RuntimeError("no memory")
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_pickled_classifier_needs_no_file_and_carries_no_interpreter(tmp_path, picture, used):
+    path = save(tmp_path, abstain_below=0.1)
+    classifier = Classifier(path, threshold=0.9, num_threads=2)
+    before = classifier.classify(picture("a.png")).probabilities if used else None
+    content = pickle.dumps(classifier)
+    assert len(content) < 2 * path.stat().st_size + 10_000  # the model, and little else
+    path.unlink()
+    again = pickle.loads(content)
+    assert (again.path, again.digest, again.card) == (path, classifier.digest, classifier.card)
+    assert again.classify(picture("black.png", color="DARK")).abstained  # by the threshold that was given
+    assert before in (None, again.classify(picture("a.png")).probabilities)
+
+
+def test_a_forked_process_makes_its_own_interpreter(bundle, picture, interpreters):
+    classifier, path = Classifier(bundle).load(), picture("a.png")
+    child = os.fork()
+    if not child:  # never back into pytest
+        try:
+            right = classifier.classify(path).label == "RED" and interpreters[-1] == os.getpid()
+        finally:
+            os._exit(0 if right else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert classifier.classify(path).label == "RED"
+    assert interpreters == [os.getpid()]
 
 
 @pytest.mark.timeout(20)

@@ -94,6 +94,51 @@ def test_empty_class_folder_counts_as_a_class(tmp_path):
     assert open_dataset(tmp_path, split="TEST").counts() == {"A": 1, "B": 0}
 
 
+def test_images_are_a_sequence(kaggle):
+    images = open_dataset(kaggle, split="TRAIN").images
+    names = [f"TRAIN/{label}/_{number}_TRAIN.jpeg" for label in CLASSES for number in range(3)]
+    assert [image.name for image in images] == [images[index].name for index in range(len(images))] == names
+    assert (images[-1].name, images[-12].name) == (names[-1], names[0])
+    assert [image.name for image in images[2:9:3]] == names[2:9:3]
+    assert [image.name for image in images[::-1]] == names[::-1]
+    assert images[3] in images
+    assert LabelledImage(images[3].path, images[3].name, "other") not in images
+    assert not images[:0]
+
+
+@pytest.mark.parametrize("index", [12, -13])
+def test_no_image_beyond_the_ends(kaggle, index):
+    with pytest.raises(IndexError):
+        open_dataset(kaggle, split="TRAIN").images[index]
+
+
+def test_images_can_be_taken_in_any_order_and_again(kaggle):
+    images = open_dataset(kaggle, split="TRAIN").images
+    taken = images[2:].take([5, 0, 5])
+    assert list(taken) == [images[7], images[2], images[7]]
+    assert list(taken.take([2])) == list(taken[2:]) == [images[7]]
+    assert list(images.take([])) == []
+
+
+def test_paths_are_those_of_the_images(kaggle):
+    images = open_dataset(kaggle, split="TRAIN").images.take([7, 1, 4])
+    assert list(images.paths) == [image.path for image in images]
+    assert (images.paths[1], len(images.paths), list(images.paths[:1])) == (images[1].path, 3, [images[0].path])
+    assert all(Path(path).is_file() for path in images.paths)
+
+
+def test_names_that_are_not_utf8_lead_to_their_files(tmp_path):
+    folder = os.fsencode(tmp_path / "A")
+    os.mkdir(folder)
+    for name in (b"\xffgr\xfc\xdf.png", "größe.png".encode(), b"plain.png"):
+        Path(os.fsdecode(os.path.join(folder, name))).write_bytes(name)
+    images = open_dataset(tmp_path).images
+    assert [Path(image.path).read_bytes() for image in images] == sorted(
+        (os.fsencode(image.name).removeprefix(b"A/") for image in images), key=os.fsdecode
+    )
+    assert len(images) == 3
+
+
 def test_missing_split_is_refused_and_the_others_named(kaggle, refused):
     with refused("expected a split VALID below .*, got TEST, TEST_SIMPLE, TRAIN"):
         open_dataset(kaggle, split="VALID")

@@ -58,6 +58,18 @@ def test_rows_that_fit_equally_well_are_none(groups_file, rows):
     assert read_groups(groups_file(*rows)).find(image("/copied/A/1.jpg")) is None
 
 
+@pytest.mark.parametrize("row", ["./A//1.jpg", "A/./1.jpg", "A/1.jpg/", "B/../A/1.jpg"])
+def test_row_need_not_be_written_as_python_would(groups_file, row):
+    assert read_groups(groups_file(f"{row},s1,g1")).find(image("/d/A/1.jpg")) == Origin("s1", "g1")
+
+
+def test_images_of_one_origin_share_it(groups_file):
+    groups = read_groups(groups_file("A/1.jpg,s1,g1", "A/2.jpg,s1,g1", "A/3.jpg,s1,g2"))
+    first, second, third = groups.assign([image(f"/d/A/{number}.jpg") for number in (1, 2, 3)])
+    assert first is second
+    assert third == Origin("s1", "g2")
+
+
 @pytest.mark.parametrize("path", ["/d/A/11.jpg", "/d/B/1.jpg", "/d/A/1.png"])
 def test_other_names_are_none(groups_file, path):
     assert read_groups(groups_file("A/1.jpg,s1,g1")).find(image(path)) is None

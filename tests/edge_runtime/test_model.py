@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge_runtime.model import Model
+from edge_runtime.model import Model, Signature, read_signature
 from edge_runtime.quantization import Quantization
 from tests.conftest import COLORS
 from tests.tiny_model import HEIGHT_PX, LABELS, WIDTH_PX, model_bytes
@@ -19,6 +19,13 @@ def model(request):
 
 def test_reads_its_own_shape(model):
     assert (model.height_px, model.width_px, model.num_classes) == (HEIGHT_PX, WIDTH_PX, len(LABELS))
+
+
+@pytest.mark.parametrize("quantized", [True, False])
+def test_signature_is_read_from_a_model_that_is_not_made_ready(quantized, monkeypatch):
+    monkeypatch.delattr("edge_runtime.model.Interpreter.allocate_tensors")
+    wanted = Signature(height_px=HEIGHT_PX, width_px=WIDTH_PX, num_classes=len(LABELS))
+    assert read_signature(model_bytes(quantized=quantized)) == wanted
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -79,18 +86,21 @@ def test_says_whether_a_delegate_runs_it(model):
         ((1, 12, 16, 3), np.float32, r"float32 \[1, 12, 16, 3\]"),
     ],
 )
-def test_other_inputs_are_refused(shape, dtype, found, refused):
+@pytest.mark.parametrize("load", [Model, read_signature])
+def test_other_inputs_are_refused(shape, dtype, found, refused, load):
     with refused(rf"expected a model with one input, uint8 \[1, H, W, 3\], got {found}"):
-        Model(model_bytes(shape=shape, dtype=dtype))
+        load(model_bytes(shape=shape, dtype=dtype))
 
 
-def test_output_that_is_no_list_of_classes_is_refused(refused):
+@pytest.mark.parametrize("load", [Model, read_signature])
+def test_output_that_is_no_list_of_classes_is_refused(refused, load):
     with refused(r"an output of shape \[1, classes\], got \[1, 12, 16, 3\]"):
-        Model(model_bytes(headless=True))
+        load(model_bytes(headless=True))
 
 
+@pytest.mark.parametrize("load", [Model, read_signature])
 @pytest.mark.parametrize("kept", [0.01, 0.2, 0.5, 0.9, 0.99])
-def test_truncated_model_is_refused(kept, refused):
+def test_truncated_model_is_refused(kept, refused, load):
     content = model_bytes()
     with refused("expected a model that LiteRT can run"):
-        Model(content[: int(kept * len(content))])
+        load(content[: int(kept * len(content))])

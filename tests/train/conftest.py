@@ -1,6 +1,7 @@
 """What the tests of training share: pictures with their cells, and stages ready to fit."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ from train.config import NetworkSettings, StageSettings
 
 if TYPE_CHECKING:
     from train.loop import Stage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settled() -> None:
+    """The process computes as the commands do: the same bits each time."""
+    tiny.settle()
 
 
 @pytest.fixture(scope="session")
@@ -41,19 +48,29 @@ def make_stage(cells: Cells, tmp_path: Path) -> Callable[..., "Stage"]:
     """Makes a float stage of the tiny network; arguments are fields of Stage or of its settings."""
 
     def make(network: NetworkSettings = tiny.NETWORK, **changes: Any) -> "Stage":
+        import tensorflow as tf
         import tf_keras as keras
 
         from train.loop import Stage, forward_of
         from train.network import build
 
         keras.utils.set_random_seed(0)
-        names = ("model", "directory", "tell", "seed", "log_prior")
-        fields = {name: changes.pop(name) for name in names if name in changes}
-        log_share = np.log(cells.source_share)
-        model = fields.pop("model", None) or build(network, class_log_share=log_share)
-        settings = StageSettings(**{"epochs": 1, "learning_rate": 1e-2, "batch_size": 8, **changes})
-        forward = forward_of(model, towers=network.towers)
-        defaults = {"log_prior": log_share, "directory": tmp_path, "seed": 0, "tell": print}
-        return Stage(model, forward, cells, network=network, settings=settings, **{**defaults, **fields})
+        names = {field.name for field in fields(Stage) if field.init}
+        given = {name: changes.pop(name) for name in list(changes) if name in names}
+        log_share, step = np.log(cells.source_share), tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        model = given.pop("model", None) or build(
+            network, class_log_share=log_share, seed=given.get("seed", 0), step=step
+        )
+        defaults = {
+            "forward": forward_of(model, towers=network.towers),
+            "cells": cells,
+            "log_prior": log_share,
+            "settings": StageSettings(**{"epochs": 1, "learning_rate": 1e-2, "batch_size": 8, **changes}),
+            "directory": tmp_path,
+            "seed": 0,
+            "tell": print,
+            "step": step,
+        }
+        return Stage(model=model, network=network, **{**defaults, **given})
 
     return make

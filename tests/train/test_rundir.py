@@ -1,9 +1,13 @@
 import json
+import os
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.report import load_report
 from tests.train.tiny import NETWORK, SETTINGS
 from train import rundir
@@ -40,37 +44,187 @@ def test_settings_that_are_not_whole_are_refused(refused, run):
         rundir.settings_from(run)
 
 
-def checkpointed(directory, **identity):
-    """A prepared directory with a file where TensorFlow notes its last checkpoint."""
-    rundir.prepare(directory, identity=identity)
-    (directory / "checkpoints").mkdir()
-    (directory / "checkpoints" / "checkpoint").write_text("")
+IDENTITY = {
+    "stage": "float",
+    "settings": {"seed": 1, "network": {"widths": [4, 6], "towers": 2}},
+    "data": "a" * 64,
+    "folds_sha256": "f" * 64,
+}
+OTHER = {
+    **IDENTITY,
+    "settings": {"seed": 2, "network": {"widths": [4, 8], "towers": 2}},
+    "data": "b" * 64,
+}
+DIFFERENCES = (
+    f"data {'a' * 40}, not {'b' * 40}, settings.network.widths [4, 6], not [4, 8], settings.seed 1, not 2; "
+    "give what that run was begun with, or begin anew with --no-resume or another --out"
+)
+
+
+def left_by(directory, state):
+    """A directory as a run of IDENTITY leaves it, killed or at its end."""
+    if state == "nothing":
+        return directory
+    assert rundir.prepare(directory, identity=IDENTITY, resume=None) is False
+    (directory / rundir.PTQ_NAME).write_text("logits")
+    if state == "unfinished":
+        (directory / "checkpoints" / "step-000000001").mkdir(parents=True)
+    if state == "finished":
+        (directory / "run.json").write_text("{}")
+        (directory / "weights.h5").write_text("weights")
     return directory
 
 
-def test_prepare_keeps_checkpoints_of_the_same_settings(tmp_path):
-    run = checkpointed(tmp_path / "deep" / "run", seed=1, widths=[1, 2])
-    assert rundir.prepare(run, identity={"widths": [1, 2], "seed": 1})
-    assert (run / "checkpoints" / "checkpoint").exists()
+def state_of(directory):
+    """What a directory holds now."""
+    entries = ("run.json", "checkpoints/step-000000001", rundir.PTQ_NAME)
+    held = {name for name in entries if (directory / name).exists()}
+    identity = json.loads((directory / "settings.json").read_text()) if directory.is_dir() else None
+    return identity, held
 
 
-def test_prepare_removes_checkpoints_of_other_settings(tmp_path):
-    run = checkpointed(tmp_path / "run", seed=1)
-    assert not rundir.prepare(run, identity={"seed": 2})
-    assert not (run / "checkpoints").exists()
-    assert json.loads((run / "settings.json").read_text()) == {"seed": 2}
+GOES_ON, BEGINS, DONE = "goes on", "begins anew", "is done"
 
 
-def test_prepare_of_a_new_directory_has_nothing_to_go_on_from(tmp_path):
-    assert not rundir.prepare(tmp_path / "run", identity={"seed": 1})
-    assert not rundir.prepare(tmp_path / "run", identity={"seed": 1})
+@pytest.mark.parametrize(
+    ("state", "identity", "resume", "outcome"),
+    [
+        ("nothing", IDENTITY, None, BEGINS),
+        ("nothing", IDENTITY, True, "to hold a run of these settings and images, got none; give"),
+        ("nothing", IDENTITY, False, BEGINS),
+        ("unfinished", IDENTITY, None, GOES_ON),
+        ("unfinished", IDENTITY, True, GOES_ON),
+        ("unfinished", IDENTITY, False, BEGINS),
+        ("unfinished", OTHER, None, f"to hold no other run of these settings and images, got {DIFFERENCES}"),
+        ("unfinished", OTHER, True, f"to hold a run of these settings and images, got {DIFFERENCES}"),
+        ("unfinished", OTHER, False, BEGINS),
+        ("killed early", IDENTITY, None, BEGINS),
+        ("killed early", IDENTITY, True, BEGINS),
+        ("killed early", IDENTITY, False, BEGINS),
+        ("killed early", OTHER, None, BEGINS),
+        ("killed early", OTHER, True, f"to hold a run of these settings and images, got {DIFFERENCES}"),
+        ("killed early", OTHER, False, BEGINS),
+        ("finished", IDENTITY, None, BEGINS),
+        ("finished", IDENTITY, True, DONE),
+        ("finished", IDENTITY, False, BEGINS),
+        ("finished", OTHER, None, BEGINS),
+        ("finished", OTHER, True, f"to hold a run of these settings and images, got {DIFFERENCES}"),
+        ("finished", OTHER, False, BEGINS),
+    ],
+    ids=lambda value: "other" if value is OTHER else "same" if value is IDENTITY else str(value)[:20],
+)
+def test_prepare_goes_on_begins_anew_or_refuses(refused, tmp_path, state, identity, resume, outcome):
+    run = left_by(tmp_path / "deep" / "run", state)
+    before = state_of(run)
+    if outcome in (GOES_ON, BEGINS):
+        assert rundir.prepare(run, identity=identity, resume=resume) is False
+        kept = {"checkpoints/step-000000001", rundir.PTQ_NAME} if outcome == GOES_ON else set()
+        assert state_of(run) == (identity, kept)
+    elif outcome == DONE:
+        assert rundir.prepare(run, identity=identity, resume=resume) is True
+        assert state_of(run) == before
+    else:
+        with refused(re.escape(f"expected {run} {outcome}")):
+            rundir.prepare(run, identity=identity, resume=resume)
+        assert state_of(run) == before
 
 
-def test_prepare_takes_back_that_the_run_is_done(tmp_path):
-    run = checkpointed(tmp_path / "run", seed=1)
-    (run / "run.json").write_text("{}")
-    rundir.prepare(run, identity={"seed": 1})
-    assert not (run / "run.json").exists()
+@pytest.mark.parametrize(
+    ("before", "now", "named"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, "b none, not 2"),
+        ({"a": 1}, {"a": 1, "b": None}, "b none, not None"),
+        ({"a": 1, "b": 2}, {"a": 1}, "b 2, not none"),
+        ({"a": 1, "b": {"c": 2}}, {"a": 1, "b": 3}, "b {'c': 2}, not 3"),
+        ({"b": {"c": {"d": 1, "e": 2}}}, {"b": {"c": {"d": 1, "e": 5}}}, "b.c.e 2, not 5"),
+        ({"long": "x" * 99}, {"long": "y" * 99}, f"long {'x' * 40}, not {'y' * 40}"),
+    ],
+    ids=["more", "null", "less", "kind", "deep", "long"],
+)
+def test_differences_are_named_one_by_one(refused, tmp_path, before, now, named):
+    left_by(tmp_path, "unfinished")
+    (tmp_path / "settings.json").write_text(json.dumps(before))
+    with refused(re.escape(f"got {named}; give")):
+        rundir.prepare(tmp_path, identity=now, resume=None)
+
+
+def test_identity_is_kept_as_json_gives_it_back(tmp_path):
+    """Else an unfinished run would be refused as one of other settings."""
+    identity = {"settings": rundir.to_plain(SETTINGS), "data": "x"}
+    rundir.prepare(tmp_path, identity=identity, resume=None)
+    (tmp_path / "checkpoints" / "step-000000001").mkdir(parents=True)
+    assert rundir.prepare(tmp_path, identity=identity, resume=True) is False
+    assert (tmp_path / "checkpoints" / "step-000000001").is_dir()
+
+
+def test_beginning_anew_does_not_need_readable_settings(refused, tmp_path):
+    left_by(tmp_path, "unfinished")
+    (tmp_path / "settings.json").write_text("{")
+    for resume in (None, True):
+        with refused("the settings of a run"):
+            rundir.prepare(tmp_path, identity=IDENTITY, resume=resume)
+    assert rundir.prepare(tmp_path, identity=IDENTITY, resume=False) is False
+    assert state_of(tmp_path) == (IDENTITY, set())
+
+
+def test_run_that_was_done_again_is_not_finished_until_it_is(tmp_path):
+    left_by(tmp_path, "finished")
+    rundir.prepare(tmp_path, identity=IDENTITY, resume=None)
+    with pytest.raises(LeukoliteError):
+        rundir.prepare(tmp_path, identity=OTHER, resume=True)
+    assert rundir.prepare(tmp_path, identity=IDENTITY, resume=True) is False
+
+
+@pytest.mark.parametrize("state", ["unfinished", "finished"])
+def test_what_a_kill_left_half_written_is_cleared_and_nothing_else(tmp_path, state):
+    run = left_by(tmp_path, state)
+    (run / ".model.part").mkdir()
+    (run / ".model.part" / "saved_model.pb").write_text("half")
+    (run / ".run.json.abc.part").write_text("{")
+    for name in ("notes.part", ".mine"):
+        (run / name).write_text("not ours")
+    rundir.prepare(run, identity=IDENTITY, resume=None)
+    left = {path.name for path in run.iterdir()}
+    assert {"notes.part", ".mine"} <= left
+    assert not {".model.part", ".run.json.abc.part"} & left
+    assert (run / "checkpoints" / "step-000000001").is_dir() == (state == "unfinished")
+
+
+# What a finished run holds.
+
+
+def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    model, other = build_deployed(NETWORK, classes=4), build_deployed(NETWORK, classes=4)
+    rundir.save_weights(model, tmp_path)
+    other.load_weights(str(tmp_path / "weights.h5"))
+    assert all((one == two).all() for one, two in zip(model.get_weights(), other.get_weights(), strict=True))
+    before = (tmp_path / "weights.h5").read_bytes()
+    other.set_weights([weight + 1 for weight in other.get_weights()])
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises((OSError, LeukoliteError), match="No space"):
+        rundir.save_weights(other, tmp_path)
+    assert (tmp_path / "weights.h5").read_bytes() == before
+
+
+def test_arrays_come_back_as_they_were(tmp_path):
+    arrays = {"plain": np.random.default_rng(0).random((5, 4), np.float32), "classes": np.arange(5)}
+    rundir.save_arrays(tmp_path / "a.npz", **arrays)
+    with np.load(tmp_path / "a.npz") as stored:
+        assert set(stored) == set(arrays)
+        for name, array in arrays.items():
+            assert stored[name].dtype == array.dtype
+            assert (stored[name] == array).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_digest_of_the_folds_tells_who_is_held_out_for_whom(cells):
+    digest = rundir.folds_digest(cells)
+    assert rundir.folds_digest(replace(cells, folds=cells.folds.copy())) == digest
+    assert rundir.folds_digest(replace(cells, folds=1 - cells.folds)) != digest
 
 
 def test_export_gives_the_mean_logits_for_any_number_of_pictures(tmp_path):

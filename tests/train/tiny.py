@@ -25,13 +25,21 @@ def smears(factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def settle() -> None:
+    """Give this process one thread an operator and fixed sums, as the commands do, before anything else is computed."""
+    from train.machine import use_cores
+
+    use_cores()
+
+
 def runs(factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The directories of a float run on the pictures and of the int8 run after it, trained once a session."""
-    from train.stages import train_float, train_qat
+    from train.stages import Call, train_float, train_qat
 
+    settle()
     floats, qat = (factory.getbasetemp() / "tiny-runs" / name for name in ("float", "qat"))
-    if not qat.is_dir():
-        data = str(smears(factory))
-        train_float(data, floats, settings=SETTINGS, groups=None, tell=print)
-        train_qat(data, floats, qat, groups=None, tell=print)
+    if not (qat / "run.json").is_file():
+        data, call = str(smears(factory)), Call(tell=print, resume=False)
+        train_float(data, floats, settings=SETTINGS, call=call)
+        train_qat(data, floats, qat, call=call)
     return floats, qat
