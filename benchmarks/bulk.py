@@ -227,7 +227,8 @@ def _timed(
                 images = len(done(Store(str(out)))) * shard_size if out else 0
                 seconds = round(time.perf_counter() - started, 3)
                 processor = round(total(last).cpu_seconds, 2)
-                samples.append(Sample(seconds, images, total(found).memory_kb, processor, len(found)))
+                if memory_kb := total(found).memory_kb:  # else it has just ended, and is only not yet collected
+                    samples.append(Sample(seconds, images, memory_kb, processor, len(found)))
                 watch(process.pid, images)
             seconds = time.perf_counter() - started
         _check(process.returncode, command, said)
