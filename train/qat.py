@@ -116,18 +116,24 @@ def _look(deployed: keras.Model, pixels: Iterable[tf.Tensor]) -> dict[str, Seen]
     layers = [layer for layer in deployed.layers if not isinstance(layer, keras.layers.InputLayer)]
     weighted = [layer for layer in layers if layer.weights]
     probe = keras.Model(deployed.inputs, [[layer.output for layer in layers], [layer.input for layer in weighted]])
+
+    @tf.function(reduce_retracing=True)
+    def look(batch: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+        # In a graph, an activation lives no longer than it is needed: all at once would outweigh the training.
+        outputs, inputs = probe(to_unit(batch), training=False)
+        means = [tf.reduce_mean(values, axis=0) for values in inputs]
+        return [tf.reduce_min(each) for each in outputs], [tf.reduce_max(each) for each in outputs], means
+
     seen, count = {layer.name: Seen() for layer in layers}, 0
     for batch in pixels:
-        outputs, inputs = probe(to_unit(batch), training=False)
-        for layer, output in zip(layers, outputs, strict=True):
+        lows, highs, means = look(batch)
+        for layer, low, high in zip(layers, lows, highs, strict=True):
             own = seen[layer.name]
-            own.low = min(own.low, float(tf.reduce_min(output)))
-            own.high = max(own.high, float(tf.reduce_max(output)))
+            own.low, own.high = min(own.low, float(low)), max(own.high, float(high))
         count += len(batch)
-        for layer, values in zip(weighted, inputs, strict=True):
+        for layer, mean in zip(weighted, means, strict=True):
             own = seen[layer.name]
-            mean = tf.reduce_mean(values, axis=0).numpy()
-            own.mean_input = own.mean_input + (mean - own.mean_input) * (len(batch) / count)
+            own.mean_input = own.mean_input + (mean.numpy() - own.mean_input) * (len(batch) / count)
     return seen
 
 
