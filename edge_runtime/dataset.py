@@ -128,14 +128,7 @@ def open_dataset(root: str | os.PathLike[str], *, split: str | None = None) -> D
 
     Raises LeukoliteError when there are no class folders, or not that split.
     """
-    top = Path(root)
-    if not top.is_dir():
-        found = "a file" if top.exists() else "nothing"
-        raise LeukoliteError(
-            expected=f"a data set folder at {show(top)}",
-            found=found,
-            remedy="give the folder of <SPLIT>/<CLASS>/* or <CLASS>/*",
-        )
+    top = _existing(root)
     for nested in _NESTED:
         folder = top / nested
         splits = _splits(folder)
@@ -144,7 +137,46 @@ def open_dataset(root: str | os.PathLike[str], *, split: str | None = None) -> D
         if splits:
             name = _choose_split(splits, split, root=folder)
             return _read(folder / name, base=folder, split=name)
-    raise LeukoliteError(
+    raise _no_classes(top)
+
+
+def open_all(root: str | os.PathLike[str]) -> tuple[Dataset, ...]:
+    """Every split below `root`, or the images of its class folders as one data set; see `open_dataset`.
+
+    A folder of images and nothing else is one data set too, with the label "" alone.
+
+    Raises LeukoliteError when there are no images in any of these places.
+    """
+    top = _existing(root)
+    for nested in _NESTED:
+        folder = top / nested
+        if _is_class_root(folder):
+            return (_read(folder, base=folder, split=None),)
+        if splits := _splits(folder):
+            return tuple(_read(folder / name, base=folder, split=name) for name in splits)
+    if not _holds_images(top):
+        raise _no_classes(top)
+    names = [name for name in sorted(os.listdir(top)) if is_image_name(name)]
+    images = Images([(LabelledImage(path=str(top), name="", label=""), names)])
+    return (Dataset(root=top, split=None, labels=("",), images=images, ignored=()),)
+
+
+def _existing(root: str | os.PathLike[str]) -> Path:
+    """The root, if it is a folder."""
+    top = Path(root)
+    if not top.is_dir():
+        found = "a file" if top.exists() else "nothing"
+        raise LeukoliteError(
+            expected=f"a data set folder at {show(top)}",
+            found=found,
+            remedy="give the folder of <SPLIT>/<CLASS>/* or <CLASS>/*",
+        )
+    return top
+
+
+def _no_classes(top: Path) -> LeukoliteError:
+    """What is said of a root without class folders."""
+    return LeukoliteError(
         expected=f"<SPLIT>/<CLASS>/* or <CLASS>/* with images below {show(top)}",
         found="no class folder with an image in it",
         remedy="check the path",

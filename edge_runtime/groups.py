@@ -82,9 +82,10 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
 def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, Origin]]:
     """The path and origin of each line; ValueError where one is missing."""
     for row in reader:
-        if not all(row[column] for column in COLUMNS):
+        if not (row["path"] and row["group"]) or row["source"] is None:
             raise ValueError(f"line {reader.line_num} without one of them")
-        yield row["path"], Origin(row["source"], row["group"])
+        # A source that nobody could tell: all images of such a group count as one.
+        yield row["path"], Origin(row["source"] or row["group"], row["group"])
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:

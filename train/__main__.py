@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command import DONE, FAILED, Parser, note, run
-from edge_runtime.errors import LeukoliteError
+from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.native import hushed
 from train.cluster import CONFIG_NAME, Cluster, find_cluster, rejoins
 from train.config import PRESETS, NetworkSettings, Settings, StageSettings
@@ -96,6 +96,12 @@ def build_parser() -> Parser:
     again.add_argument("--data", metavar="DIR", help="the images (default: where the run read them)")
     again.add_argument("--groups", metavar="FILE.csv", help="the groups file (the same)")
     again.set_defaults(call=_reproduce)
+
+    audit = commands.add_parser("audit", help="which images show the same cell, what splits cut, what is mislabelled")
+    audit.add_argument("--data", required=True, metavar="DIR", help="all splits of a data set, or a folder of images")
+    audit.add_argument("--out", required=True, type=Path, metavar="DIR", help="for groups.csv, audit.json, audit.html")
+    audit.add_argument("--originals", metavar="DIR", help="the photographs it was made from (default: Kaggle's)")
+    audit.set_defaults(call=_audit)
 
     strength = commands.add_parser("strength", help="how strongly to take the class prior out, by several runs")
     strength.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of one stage")
@@ -268,6 +274,23 @@ def _call(args: argparse.Namespace) -> "Call":
         checkpoint_every=args.checkpoint_every,
         tensorboard=args.tensorboard,
     )
+
+
+def _audit(args: argparse.Namespace) -> int:
+    """Audit a data set; prints what was found."""
+    try:
+        from train.audit.command import audit_data
+    except ImportError as error:
+        raise LeukoliteError(
+            expected="OpenCV", found=reason(error), remedy="pip install 'leukolite[audit]', or -e '.[audit]' here"
+        ) from error
+
+    audit = audit_data(args.data, args.out, originals=args.originals)
+    for finding in audit.unreadable:
+        tell(f"{show(finding.image.name)}: {finding.error}")
+    for line in audit.lines():
+        print(line)
+    return DONE
 
 
 def _strength(args: argparse.Namespace) -> int:

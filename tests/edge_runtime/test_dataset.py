@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.dataset import LabelledImage, digest, open_dataset
+from edge_runtime.dataset import LabelledImage, digest, open_all, open_dataset
 
 KAGGLE = "dataset2-master/dataset2-master/images"
 CLASSES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
@@ -161,6 +161,36 @@ def test_pictures_without_class_folders_are_refused(tmp_path, refused):
     touch(tmp_path / "x.png")
     with refused("no class folder with an image in it"):
         open_dataset(tmp_path)
+
+
+def test_all_splits_can_be_opened(kaggle):
+    found = {dataset.split: dataset.counts() for dataset in open_all(kaggle)}
+    assert found == {name: open_dataset(kaggle, split=name).counts() for name in found}
+    assert {"TRAIN", "TEST"} <= set(found)
+
+
+def test_class_folders_alone_are_all(tmp_path):
+    touch(tmp_path / "A/1.png")
+    touch(tmp_path / "B/2.png")
+    (dataset,) = open_all(tmp_path)
+    assert (dataset.split, dataset.counts()) == (None, {"A": 1, "B": 1})
+
+
+def test_a_folder_of_images_is_one_data_set_without_labels(tmp_path):
+    for name in ("b.png", "a.jpeg", "notes.txt"):
+        touch(tmp_path / name)
+    (dataset,) = open_all(tmp_path)
+    assert [(each.name, each.label, each.path) for each in dataset.images] == [
+        ("a.jpeg", "", str(tmp_path / "a.jpeg")),
+        ("b.png", "", str(tmp_path / "b.png")),
+    ]
+
+
+@pytest.mark.parametrize("name", ["empty", "missing"])
+def test_nothing_to_open_is_refused(tmp_path, name, refused):
+    (tmp_path / "empty").mkdir()
+    with refused("below|a data set folder at"):
+        open_all(tmp_path / name)
 
 
 def test_real_data_set_is_whole(data_root):

@@ -100,6 +100,11 @@ def test_other_columns_another_order_and_a_byte_order_mark_are_fine(groups_file,
     assert groups.find(image("/d/A/1.jpg")) == Origin("s1", "g1")
 
 
+def test_images_of_unknown_source_count_as_one_source(groups_file):
+    groups = read_groups(groups_file("A/1.jpg,,unknown-A"))
+    assert groups.find(image("/d/A/1.jpg")) == Origin("unknown-A", "unknown-A")
+
+
 @pytest.mark.parametrize(
     ("header", "line", "found"),
     [

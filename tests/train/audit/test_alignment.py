@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from tests.train.audit.conftest import draw_copy, draw_field, pixels
+from train.audit.alignment import align, correlation, match_probability
+from train.audit.catalogue import SURE
+from train.audit.features import describe
+
+
+def turn(degrees: float, *, scale: float = 1.0, right: float = 0.0, down: float = 0.0) -> np.ndarray:
+    """An affine about the middle of 320 x 240."""
+    cosine, sine = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    x, y = 160, 120
+    return np.array(
+        [[cosine, -sine, x - cosine * x + sine * y + right], [sine, cosine, y - sine * x - cosine * y + down]]
+    )
+
+
+@pytest.mark.parametrize(
+    "affine", [turn(0), turn(15, right=20), turn(-20, scale=0.8, down=-12), turn(170, scale=1.2)], ids=str
+)
+def test_the_affine_is_found(affine):
+    import cv2
+
+    photo = pixels(draw_field(3))
+    image = cv2.warpAffine(photo, affine, (320, 240))
+    found = align(describe(image, keep=200), describe(photo, keep=350))
+    corners = np.array([[60, 60, 1], [260, 60, 1], [160, 180, 1.0]])
+    # Half a pixel is what SIFT places a feature by, at the scales that it finds in so small a picture.
+    assert corners @ found.affine.T == pytest.approx(corners @ affine.T, abs=1.0)
+    assert found.probability > SURE
+    assert correlation(image, photo, found.affine) > 0.95
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 4), (1, 5), (2, 6), (3, 7)])
+def test_fields_of_the_same_class_do_not_match(one, other):
+    found = align(describe(pixels(draw_copy(one, 0)), keep=200), describe(pixels(draw_field(other)), keep=350))
+    assert found is None or found.probability < 0.5
+
+
+def test_a_mirror_image_does_not_match():
+    photo = pixels(draw_field(3))
+    found = align(describe(np.ascontiguousarray(photo[:, ::-1]), keep=200), describe(photo, keep=350))
+    assert found is None or found.probability < 0.5
+
+
+def test_nothing_matches_a_blank_picture():
+    blank = describe(np.full((240, 320, 3), 200, np.uint8), keep=50)
+    assert align(blank, describe(pixels(draw_field(0)), keep=50)) is None
+
+
+def test_the_same_pair_is_aligned_the_same_way_again():
+    image, photo = describe(pixels(draw_copy(2, 1)), keep=200), describe(pixels(draw_field(2)), keep=350)
+    mirrored = describe(np.ascontiguousarray(pixels(draw_field(2))[:, ::-1]), keep=350)
+    first, second = ([align(image, each) for each in (photo, mirrored)] for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert (one is None and other is None) or np.array_equal(one.affine, other.affine)
+
+
+@pytest.mark.parametrize(
+    ("matches", "inliers", "expected"),
+    [
+        # Odds by hand: 1e-6 * 6**inliers * (4/9)**(matches - inliers).
+        (8, 8, 1e-6 * 6**8 / (1 + 1e-6 * 6**8)),
+        (20, 8, 1e-6 * 6**8 * (4 / 9) ** 12 / (1 + 1e-6 * 6**8 * (4 / 9) ** 12)),
+        (100, 90, 1.0),
+        (2000, 6, 0.0),
+    ],
+)
+def test_probability_is_that_of_brown_and_lowe(matches, inliers, expected):
+    assert match_probability(matches, inliers) == pytest.approx(expected, rel=1e-3, abs=1e-12)
+
+
+def test_correlation_is_one_of_the_same_and_near_zero_of_another_picture():
+    own, other = pixels(draw_field(0)), pixels(draw_field(4))
+    assert correlation(own, own, turn(0)) == pytest.approx(1, abs=1e-5)
+    assert abs(correlation(own, other, turn(0))) < 0.5
+
+
+def test_correlation_of_hardly_overlapping_or_blank_pictures_is_zero():
+    own = pixels(draw_field(0))
+    assert correlation(own, own, turn(0, right=310)) == 0
+    assert correlation(np.full_like(own, 100), own, turn(0)) == 0

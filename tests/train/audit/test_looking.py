@@ -1,0 +1,44 @@
+import hashlib
+import threading
+
+import numpy as np
+import pytest
+
+from edge_runtime.errors import LeukoliteError
+from train.audit.looking import Picture, in_order, look
+
+
+def test_a_picture_is_read_once_and_described(write_copy):
+    path = write_copy("a.png", 1)
+    seen = look(str(path), keep=20)
+    assert isinstance(seen, Picture)
+    assert seen.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (seen.pixels.shape, len(seen.features)) == ((240, 320, 3), 20)
+    assert (seen.thumbnail().shape, seen.thumbnail().dtype) == ((768,), np.uint8)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", None])
+def test_what_cannot_be_read_is_given_back_as_its_error(tmp_path, content):
+    path = tmp_path / "a.png"
+    if content is not None:
+        path.write_bytes(content)
+    assert isinstance(look(str(path), keep=50), LeukoliteError)
+
+
+def test_results_come_in_order_and_not_far_ahead():
+    started, lock = [], threading.Lock()
+
+    def work(item: int) -> int:
+        with lock:
+            started.append(item)
+        return item * item
+
+    results = in_order(work, iter(range(1000)))
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    assert len(started) < 500
+    assert list(results) == [item * item for item in range(3, 1000)]
+
+
+def test_an_error_in_the_work_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda item: 1 // item, [1, 0]))

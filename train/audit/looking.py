@@ -1,0 +1,58 @@
+"""Read pictures once, several at a time, and keep of each what the audit compares it by."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.files import sha256
+from edge_runtime.image import Pixels, decode, read_bytes
+from train.audit.features import HEIGHT_PX, WIDTH_PX, Features, describe
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+THUMBNAIL = (32, 24)  # width, height in pixels
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was read: its content's SHA-256, pixels uint8 [240, 320, 3], and features."""
+
+    digest: str
+    pixels: Pixels
+    features: Features
+
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
+        """The picture small and without colour: uint8 [768]."""
+        return cv2.resize(self.pixels, THUMBNAIL, interpolation=cv2.INTER_AREA).mean(axis=2).astype(np.uint8).ravel()
+
+
+def look(path: str, *, keep: int) -> Picture | LeukoliteError:
+    """Read a picture and describe it by at most `keep` features; what is wrong with it where it cannot be read."""
+    try:
+        content = read_bytes(path)
+        pixels = decode(content, height_px=HEIGHT_PX, width_px=WIDTH_PX)
+    except LeukoliteError as error:
+        return error
+    return Picture(sha256(content), pixels, describe(pixels, keep=keep))
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The results of some work on each item, in order, a few ahead of who takes them; one thread a core."""
+    threads = os.cpu_count() or 1
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="audit") as pool:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) > 4 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
