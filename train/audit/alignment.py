@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from train.audit.features import Features, brightness, shown
+from train.audit.features import HEIGHT_PX, WIDTH_PX, Features, brightness, shown
 
 _RATIO = 0.9  # of the best distance to the second best (Lowe 2004 has 0.8): the affine sorts out what is wrong
 _REACH_PX = 4.0  # from where the affine puts a point; enlarged copies are blurred by more than one pixel
@@ -23,9 +23,9 @@ _LEAST_SHARED = 0.1  # of the picture: less cannot be correlated
 class Alignment:
     """How a photograph lies on an image.
 
-    `affine` float64 [2, 3] takes the photograph's pixels to the image's. Of `matches` features, `inliers` fit it;
-    `probability` is that the two show the same field, by these numbers. `correlation` is that of the two pictures
-    where both show something, -1 to 1.
+    `affine` float64 [2, 3] takes the photograph's pixels to the image's. Of `matches` features where the two overlap,
+    `inliers` fit it; `probability` is that the two show the same field, by these numbers. `correlation` is that of the
+    two pictures where both show something, -1 to 1.
     """
 
     affine: npt.NDArray[np.float64]
@@ -54,7 +54,9 @@ def align(image: Features, photo: Features) -> Alignment | None:
     plausible = _SCALE[0] <= scales.min() and scales.max() <= _SCALE[1] and np.linalg.det(affine[:, :2]) > 0
     if inliers < _FEWEST or not plausible:
         return None
-    return Alignment(affine, len(own), inliers, match_probability(len(own), inliers))
+    # Where they do not overlap, matches are false for certain and say nothing against the pair.
+    matches = inliers + int((_both_show(image.points[own], photo.points[other], affine) & (fits.ravel() == 0)).sum())
+    return Alignment(affine, matches, inliers, match_probability(matches, inliers))
 
 
 def match_probability(matches: int, inliers: int) -> float:
@@ -84,6 +86,17 @@ def correlation(image: Pixels, photo: Pixels, affine: npt.NDArray[np.float64]) -
     own = brightness(image)[covered]
     spread = float(laid.std() * own.std())
     return float(((laid - laid.mean()) * (own - own.mean())).mean()) / spread if spread > 0 else 0.0
+
+
+def _both_show(
+    own: npt.NDArray[np.float32], other: npt.NDArray[np.float32], affine: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Which pairs of points lie within both pictures, when one is laid on the other: bool [n]."""
+    frame = np.array([WIDTH_PX, HEIGHT_PX])
+    laid = other @ affine[:, :2].T + affine[:, 2]
+    back = (own - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
+    within: npt.NDArray[np.bool_] = ((laid >= 0) & (laid < frame) & (back >= 0) & (back < frame)).all(axis=1)
+    return within
 
 
 def _matches(

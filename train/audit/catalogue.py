@@ -14,8 +14,11 @@ PHOTO_FEATURES, IMAGE_FEATURES = 350, 200
 _VOTING = 80  # of an image's features; the others only confirm
 _DIMENSIONS = 32  # that descriptors are reduced to for the vote
 _CANDIDATES = 8  # that are looked at closely
-SURE = 0.999
-"""The least probability of a match (Brown and Lowe 2007 have it for the same test)."""
+SURE, LIKELY = 0.999, 0.9
+"""The least probability of a match (Brown and Lowe 2007 have 0.999 for the same test), and of one that the pictures
+themselves bear out: where two overlap by a corner, few features lie there."""
+
+_ALIKE = 0.95  # correlation that bears it out: fields that do not overlap stay below 0.5
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,12 @@ class Catalogue:
         """The same for a photograph as it is, or mirrored."""
         number, mirrored, own = self._views[view]
         found = align(features, own)
-        if found is None or found.probability < SURE:
+        if found is None or found.probability < LIKELY:
             return None
         photo = _turned(self._pixels[number], mirrored)
-        return Match(number, mirrored, replace(found, correlation=correlation(pixels, photo, found.affine)))
+        found = replace(found, correlation=correlation(pixels, photo, found.affine))
+        sure = found.probability >= SURE or found.correlation >= _ALIKE
+        return Match(number, mirrored, found) if sure else None
 
     def _candidates(self, features: Features, without: int | None) -> list[int]:
         """The views that most of the strongest features are nearest to."""
