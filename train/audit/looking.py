@@ -4,12 +4,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import sha256
@@ -43,6 +45,18 @@ def look(path: str, *, keep: int) -> Picture | LeukoliteError:
     except LeukoliteError as error:
         return error
     return Picture(sha256(content), pixels, describe(pixels, keep=keep))
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let each call of OpenCV and numpy stay on its thread: those of `in_order` have all cores, and would wait."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -15,7 +15,7 @@ from edge_runtime.progress import progress
 from train.audit import duplicates
 from train.audit.catalogue import IMAGE_FEATURES, Catalogue, Match, Reduction
 from train.audit.grouping import Union
-from train.audit.looking import THUMBNAIL, Picture, in_order, look
+from train.audit.looking import THUMBNAIL, Picture, in_order, look, one_thread_each
 from train.audit.originals import Original
 
 UNKNOWN = "unknown"
@@ -119,6 +119,12 @@ class _Photos:
 
 def survey(splits: Sequence[Dataset], originals: Sequence[Original] = ()) -> Survey:
     """Audit all images of some splits, against their originals or, without any, among themselves."""
+    with one_thread_each():
+        return _survey(splits, originals)
+
+
+def _survey(splits: Sequence[Dataset], originals: Sequence[Original]) -> Survey:
+    """The same, however many threads each call takes."""
     images = [(dataset.split or "", image) for dataset in splits for image in dataset.images]
     paths = [original.path for original in originals] or [image.path for _, image in images]
     photos = _Photos(Catalogue(_learn(paths)), fixed=bool(originals))

@@ -43,6 +43,14 @@ def test_a_field_that_was_not_taken_up_finds_nothing(catalogue):
     assert catalogue.find(picture, features(picture)) == []
 
 
+def test_a_photograph_can_be_asked_about(catalogue):
+    picture = pixels(draw_copy(2, 0))
+    match = catalogue.compare(picture, features(picture), photo=2)
+    assert match is not None
+    assert match == catalogue.find(picture, features(picture))[0]
+    assert catalogue.compare(picture, features(picture), photo=3) is None
+
+
 def test_what_is_not_asked_for_is_not_found(catalogue, fields):
     assert catalogue.find(fields[3], features(fields[3]), without=3) == []
 

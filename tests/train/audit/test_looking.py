@@ -1,11 +1,13 @@
 import hashlib
 import threading
 
+import cv2
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from edge_runtime.errors import LeukoliteError
-from train.audit.looking import Picture, in_order, look
+from train.audit.looking import Picture, in_order, look, one_thread_each
 
 
 def test_a_picture_is_read_once_and_described(write_copy):
@@ -37,6 +39,14 @@ def test_results_come_in_order_and_not_far_ahead():
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     assert len(started) < 500
     assert list(results) == [item * item for item in range(3, 1000)]
+
+
+def test_calls_stay_on_their_thread_for_a_while():
+    before = cv2.getNumThreads()
+    with one_thread_each():
+        assert cv2.getNumThreads() == 1
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+    assert cv2.getNumThreads() == before
 
 
 def test_an_error_in_the_work_is_raised():
