@@ -95,8 +95,8 @@ def _both_show(
     frame = np.array([WIDTH_PX, HEIGHT_PX])
     laid = other @ affine[:, :2].T + affine[:, 2]
     back = (own - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
-    within: npt.NDArray[np.bool_] = ((laid >= 0) & (laid < frame) & (back >= 0) & (back < frame)).all(axis=1)
-    return within
+    inside = (laid >= 0) & (laid < frame) & (back >= 0) & (back < frame)
+    return inside[:, 0] & inside[:, 1]
 
 
 def _matches(

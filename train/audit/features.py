@@ -42,14 +42,15 @@ def describe(pixels: Pixels, *, keep: int) -> Features:
         pixels: uint8 [height, width, 3], RGB; black areas are taken for fill and hold no features.
         keep: at most so many.
     """
-    detector = cv2.SIFT.create(nfeatures=keep, contrastThreshold=_CONTRAST)
-    keypoints, raw = detector.detectAndCompute(np.ascontiguousarray(pixels[..., _GREEN]), shown(pixels))
-    if raw is None or not keypoints:
+    detector = cv2.SIFT.create(contrastThreshold=_CONTRAST)
+    channel = np.ascontiguousarray(pixels[..., _GREEN])
+    # SIFT's own limit would count features in the fill, and does not sort the others.
+    keypoints = sorted(detector.detect(channel, shown(pixels)), key=lambda point: -point.response)[:keep]
+    if not keypoints:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    # SIFT keeps the strongest, but does not sort them, and gives more where several are equally strong.
-    order = np.argsort([-point.response for point in keypoints], kind="stable")[:keep]
-    points = np.array([keypoints[index].pt for index in order], np.float32)
-    shares = raw[order] / np.maximum(raw[order].sum(axis=1, keepdims=True), 1e-7)
+    keypoints, raw = detector.compute(channel, keypoints)
+    points = np.array([point.pt for point in keypoints], np.float32)
+    shares = raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-7)
     return Features(points, np.sqrt(shares).astype(np.float32))
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.train.audit.conftest import draw_copy, draw_field, pixels
 from train.audit.alignment import align, correlation, match_probability
@@ -36,6 +37,21 @@ def test_the_affine_is_found(affine):
 def test_fields_of_the_same_class_do_not_match(one, other):
     found = align(describe(pixels(draw_copy(one, 0)), keep=200), describe(pixels(draw_field(other)), keep=350))
     assert found is None or found.probability < 0.5
+
+
+def test_matches_count_where_the_pictures_overlap_only():
+    """Marks on the camera's glass are in the same place of every photograph, and speak against each shifted pair."""
+    field = np.asarray(draw_field(3).resize((480, 360), Image.Resampling.BOX)).copy()
+    one, other = field[:240, :320].copy(), field[110:350, 140:460].copy()
+    marks = [(8 + 30 * step, 225) for step in range(10)]
+    for x, y in marks:
+        for picture in (one, other):
+            picture[y - 3 : y + 4, x - 3 : x + 4] = (40 + 15 * (x % 7), 90, 60)
+    found = align(describe(one, keep=200), describe(other, keep=350))
+    assert found.affine[:, 2] == pytest.approx([140, 110], abs=1)
+    # Those of the left of the one are beyond the other.
+    assert found.matches - found.inliers <= sum(x >= 140 for x, _ in marks)
+    assert found.probability > SURE
 
 
 def test_a_mirror_image_does_not_match():
