@@ -45,10 +45,10 @@ def describe(pixels: Pixels, *, keep: int) -> Features:
     detector = cv2.SIFT.create(contrastThreshold=_CONTRAST)
     channel = np.ascontiguousarray(pixels[..., _GREEN])
     # SIFT's own limit would count features in the fill, and does not sort the others.
-    keypoints = sorted(detector.detect(channel, shown(pixels)), key=lambda point: -point.response)[:keep]
-    if not keypoints:
+    strongest = sorted(detector.detect(channel, shown(pixels)), key=lambda point: -point.response)[:keep]
+    if not strongest:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    keypoints, raw = detector.compute(channel, keypoints)
+    keypoints, raw = detector.compute(channel, strongest)
     points = np.array([point.pt for point in keypoints], np.float32)
     shares = raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-7)
     return Features(points, np.sqrt(shares).astype(np.float32))
