@@ -25,14 +25,20 @@ class Alignment:
 
     `affine` float64 [2, 3] takes the photograph's pixels to the image's. Of `matches` features where the two overlap,
     `inliers` fit it; `probability` is that the two show the same field, by these numbers. `correlation` is that of the
-    two pictures where both show something, -1 to 1.
+    two pictures where both show something, -1 to 1, and `covered` how much of what the image shows that is, 0 to 1.
     """
 
     affine: npt.NDArray[np.float64]
     matches: int
     inliers: int
     probability: float
-    correlation: float = math.nan
+    correlation: float = 0.0
+    covered: float = 0.0
+
+    @property
+    def likeness(self) -> float:
+        """By which photographs of one field are compared: a copy is like its own, and shows nothing beside it."""
+        return self.correlation * self.covered
 
 
 def align(image: Features, photo: Features) -> Alignment | None:
@@ -67,8 +73,8 @@ def match_probability(matches: int, inliers: int) -> float:
     return 1 / (1 + math.exp(-evidence)) if evidence > -700 else 0.0
 
 
-def correlation(image: Pixels, photo: Pixels, affine: npt.NDArray[np.float64]) -> float:
-    """Pearson's correlation of an image and a photograph laid on it, where both show something.
+def overlay(image: Pixels, photo: Pixels, affine: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """How well a photograph, laid on an image, agrees with it: Pearson's correlation, and the share it covers.
 
     Args:
         image: uint8 [height, width, 3].
@@ -76,16 +82,18 @@ def correlation(image: Pixels, photo: Pixels, affine: npt.NDArray[np.float64]) -
         affine: float64 [2, 3], from the photograph's pixels to the image's.
 
     Returns:
-        -1 to 1; 0 where less than a tenth of the image is covered, or one of them is blank.
+        the correlation where both show something, -1 to 1, and how much of what the image shows that is, 0 to 1.
+        The correlation is 0 where that is less than a tenth of the picture, or one of them is blank.
     """
-    size = (image.shape[1], image.shape[0])
-    covered = (cv2.warpAffine(shown(photo), affine, size, flags=cv2.INTER_NEAREST) > 0) & (shown(image) > 0)
-    if covered.mean() < _LEAST_SHARED:
-        return 0.0
-    laid = cv2.warpAffine(brightness(photo), affine, size, flags=cv2.INTER_LINEAR)[covered]
-    own = brightness(image)[covered]
+    size, shows = (image.shape[1], image.shape[0]), shown(image) > 0
+    both = (cv2.warpAffine(shown(photo), affine, size, flags=cv2.INTER_NEAREST) > 0) & shows
+    covered = float(both.sum() / max(1, shows.sum()))
+    if both.mean() < _LEAST_SHARED:
+        return 0.0, covered
+    laid = cv2.warpAffine(brightness(photo), affine, size, flags=cv2.INTER_LINEAR)[both]
+    own = brightness(image)[both]
     spread = float(laid.std() * own.std())
-    return float(((laid - laid.mean()) * (own - own.mean())).mean()) / spread if spread > 0 else 0.0
+    return (float(((laid - laid.mean()) * (own - own.mean())).mean()) / spread if spread > 0 else 0.0), covered
 
 
 def _both_show(

@@ -25,7 +25,7 @@ _LEARNT_FROM = 100  # pictures that the reduction of descriptors is fitted to
 _WEAK = 30  # inliers: an image matched by fewer is taken up itself, so that the next of its kind is matched by more
 _MOST_OF_A_GROUP = 12  # images that are taken up of one group
 _FEW = 20  # features: with fewer, a picture that matches none may still be a copy of one
-_NEARLY = 0.01  # of a correlation: two photographs of one field, told apart by the label alone
+_NEARLY = 0.01  # of likeness: two photographs of one field, told apart by the label alone
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class _Photos:
             if photo not in found and (match := self.catalogue.compare(picture.pixels, picture.features, photo=photo)):
                 found[photo] = match
         matches = sorted(found.values(), reverse=True)
-        least = matches[0].alignment.correlation - _NEARLY
-        near = [match for match in matches if match.alignment.correlation >= least]
+        least = matches[0].alignment.likeness - _NEARLY
+        near = [match for match in matches if match.alignment.likeness >= least]
         own = (match for match in near if label.casefold() in map(str.casefold, self.labels[match.photo]))
         return next(own, near[0])
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from tests.train.audit.conftest import draw_copy, draw_field, pixels
-from train.audit.alignment import align, correlation, match_probability
+from train.audit.alignment import align, match_probability, overlay
 from train.audit.catalogue import SURE
 from train.audit.features import describe
 
@@ -30,7 +30,7 @@ def test_the_affine_is_found(affine):
     # Half a pixel is what SIFT places a feature by, at the scales that it finds in so small a picture.
     assert corners @ found.affine.T == pytest.approx(corners @ affine.T, abs=1.0)
     assert found.probability > SURE
-    assert correlation(image, photo, found.affine) > 0.95
+    assert overlay(image, photo, found.affine)[0] > 0.95
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 4), (1, 5), (2, 6), (3, 7)])
@@ -87,13 +87,28 @@ def test_probability_is_that_of_brown_and_lowe(matches, inliers, expected):
     assert match_probability(matches, inliers) == pytest.approx(expected, rel=1e-3, abs=1e-12)
 
 
-def test_correlation_is_one_of_the_same_and_near_zero_of_another_picture():
+def test_a_picture_agrees_with_itself_and_not_with_another():
     own, other = pixels(draw_field(0)), pixels(draw_field(4))
-    assert correlation(own, own, turn(0)) == pytest.approx(1, abs=1e-5)
-    assert abs(correlation(own, other, turn(0))) < 0.5
+    assert overlay(own, own, turn(0)) == pytest.approx((1, 1), abs=1e-5)
+    assert abs(overlay(own, other, turn(0))[0]) < 0.5
+
+
+def test_a_shifted_photograph_covers_a_part():
+    own = pixels(draw_field(0))
+    correlation, covered = overlay(own[:, 160:], own[:, :240].copy(), turn(0, right=-160))
+    assert correlation == pytest.approx(1, abs=1e-3)  # the cut edge is smoothed differently
+    assert covered == pytest.approx(0.5, abs=0.05)
+
+
+def test_fill_need_not_be_covered():
+    own = pixels(draw_field(0))
+    cut = own.copy()
+    cut[:, 160:] = 0
+    assert overlay(cut, cut, turn(0)) == pytest.approx((1, 1), abs=1e-5)
 
 
 def test_correlation_of_hardly_overlapping_or_blank_pictures_is_zero():
     own = pixels(draw_field(0))
-    assert correlation(own, own, turn(0, right=310)) == 0
-    assert correlation(np.full_like(own, 100), own, turn(0)) == 0
+    assert overlay(own, own, turn(0, right=310))[0] == 0
+    assert overlay(np.full_like(own, 100), own, turn(0))[0] == 0
+    assert overlay(np.zeros_like(own), own, turn(0)) == (0, 0)

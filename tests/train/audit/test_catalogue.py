@@ -64,8 +64,10 @@ def test_a_photograph_of_the_same_field_is_second_to_the_copied_one(fields):
         catalogue.add(each)
     noisy = np.random.default_rng(0).normal(fields[1], 3).clip(0, 255).astype(np.uint8)
     found = catalogue.find(noisy, features(noisy))
-    assert {match.photo for match in found} == {1, 2}
-    assert found[0].alignment.correlation >= found[1].alignment.correlation
+    # The shifted one is as alike where it lies, but does not show all of it.
+    assert [match.photo for match in found] == [2, 1]
+    assert found[1].alignment.correlation > 0.95
+    assert found[1].alignment.covered < found[0].alignment.covered
     assert [match.photo for match in catalogue.find(fields[1], features(fields[1]), without=2)] == [1]
 
 
