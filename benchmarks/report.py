@@ -77,7 +77,11 @@ def headline(evidence: Evidence) -> str:
     """The accuracy that counts, in one sentence with its n."""
     report = evidence.int8
     split = f" of {report.data['split']}" if report.data.get("split") else ""
-    unread = f"; {report.n_errors} of them could not be read and count as missed" if report.n_errors else ""
+    unread = (
+        f"; {report.n_errors} of them got no answer (unreadable, or no stained cell) and count as missed"
+        if report.n_errors
+        else ""
+    )
     return (
         f"**Accuracy of the {report.model['variant']} model: {rate(report.accuracy)}"
         f" on {report.n:,} images{split}**, none left out{unread}.\n"

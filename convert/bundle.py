@@ -18,6 +18,7 @@ from edge_runtime.groups import read_groups
 from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE
 from edge_runtime.model import Model
 from edge_runtime.report import EvalReport
+from edge_runtime.view import CELL, FIELD
 
 
 def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings: Settings) -> bytes:
@@ -37,6 +38,7 @@ def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings:
 def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Mapping[str, Any] | None) -> Card:
     """The card of a converted model."""
     loaded = Model(model)
+    network = run["settings"]["network"]
     return Card(
         schema_version=cards.SCHEMA_VERSION,
         labels=tuple(run["labels"]),
@@ -47,6 +49,9 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
             resize=RESIZE_RULE,
             decode=DECODE_RULE,
             background=BACKGROUND,
+            view=CELL if network["crop_px"] else FIELD,
+            field_height=network["image_height_px"],
+            field_width=network["image_width_px"],
         ),
         normalization={"mean": 0.0, "std": 255.0},
         temperature=TEMPERATURE,

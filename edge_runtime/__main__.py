@@ -153,7 +153,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         write_predictions(args.predictions, report)
     for label, rates in report.per_class.items():
         print(f"{label}: n {rates.n}, TPR {_rate(rates.tpr)}, TNR {_rate(rates.tnr)}")
-    print(f"accuracy {_rate(report.accuracy)} on {report.n} images, {report.n_errors} of them unreadable")
+    print(f"accuracy {_rate(report.accuracy)} on {report.n} images, {report.n_errors} of them without an answer")
     return FAILED if complaints else DONE
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.image import read_bytes
+from edge_runtime.view import FIELD, VIEWS, View
 
 CARD_NAME = "leukolite.json"
 LABELS_NAME = "labels.txt"
@@ -27,7 +28,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: the same mod
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What `edge_runtime.image.decode` must do to a picture before this model sees it."""
+    """What must be done to a picture before this model sees it.
+
+    `edge_runtime.image.decode_field` fits it into `field_height` x `field_width`; `view` (edge_runtime/view.py) says
+    what of that the model is shown: all of it, or `height` x `width` around each stained cell. In pixels.
+    """
 
     height: int
     width: int
@@ -35,6 +40,30 @@ class InputSpec:
     resize: str
     decode: str
     background: tuple[int, int, int]
+    view: str
+    field_height: int
+    field_width: int
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "InputSpec":
+        """Read what a card holds; one from before there were views shows the whole field."""
+        height, width = int(fields["height"]), int(fields["width"])
+        return cls(
+            height=height,
+            width=width,
+            color_order=fields["color_order"],
+            resize=fields["resize"],
+            decode=fields["decode"],
+            background=tuple(int(channel) for channel in fields["background"]),  # type: ignore[arg-type]
+            view=fields.get("view", FIELD),
+            field_height=int(fields.get("field_height", height)),
+            field_width=int(fields.get("field_width", width)),
+        )
+
+    @property
+    def seen(self) -> View:
+        """The view, for `edge_runtime.view.cut`."""
+        return View(self.view, self.height, self.width, self.field_height, self.field_width)
 
 
 @dataclass(frozen=True)
@@ -76,10 +105,7 @@ class Card:
             )
         try:
             known = {name: fields[name] for name in cls.__dataclass_fields__}
-            spec = dict(known["input"])
-            spec["background"] = tuple(int(channel) for channel in spec["background"])
-            spec["height"], spec["width"] = int(spec["height"]), int(spec["width"])
-            known["input"] = InputSpec(**{name: spec[name] for name in InputSpec.__dataclass_fields__})
+            known["input"] = InputSpec.from_json(known["input"])
             known["labels"] = tuple(known["labels"])
             known["temperature"] = float(known["temperature"])
             known["abstain_below"] = float(known["abstain_below"])
@@ -100,6 +126,11 @@ def _check_values(known: Mapping[str, Any]) -> None:
         raise ValueError(f"labels {labels} are not distinct names")
     if not 0 <= known["abstain_below"] <= 1:
         raise ValueError(f"abstain_below {known['abstain_below']} is not from 0 to 1")
+    spec: InputSpec = known["input"]
+    field = (spec.field_height, spec.field_width)
+    fits = (spec.height, spec.width) == field if spec.view == FIELD else min(spec.height, spec.width, *field) > 0
+    if spec.view not in VIEWS or not fits:
+        raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
     if known["variant"] not in VARIANTS:
         raise ValueError(f"variant {known['variant']!r} is none of {', '.join(VARIANTS)}")
 

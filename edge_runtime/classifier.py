@@ -12,12 +12,15 @@ import numpy as np
 from edge_runtime.card import Card, load_card, read_model
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
-from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE, decode
-from edge_runtime.model import Model, Signature, read_signature
+from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE, decode_field
+from edge_runtime.model import Model, Probabilities, Signature, read_signature
+from edge_runtime.view import Box, box_of, cut
 
 MODELS = Path(__file__).parent / "models"
 SHIPPED_MODEL = MODELS / "leukolite-int8.tflite"
 SHIPPED_REFERENCE = MODELS / "leukolite-float32.tflite"
+
+NO_CELL = "no stained cell in the picture"
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,29 @@ class Latency:
     decode: float
     invoke: float
     total: float
+    locate: float = 0.0
+
+
+@dataclass(frozen=True)
+class CellPrediction:
+    """What the model says about one cell of a picture; the fields are those of Prediction."""
+
+    box: Box
+    label: str | None
+    confidence: float
+    probabilities: Mapping[str, float]
+    abstained: bool
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What the model says about one picture.
 
-    `label` is None when there was an error or when `confidence` is below the threshold (`abstained`).
-    `probabilities` maps every label to a number from 0 to 1; empty after an error. Confidence is the largest.
+    `label` is None when there was an error, when `confidence` is below the threshold, or when the picture shows no
+    stained cell to a model of the cell view; the last two are abstentions, and `reason` says which.
+    `probabilities` maps every label to a number from 0 to 1; empty where nothing was classified. Confidence is the
+    largest. `cells` are all cells of the picture, the main one first, whose answer is the picture's; a model of the
+    field view looks for none.
     """
 
     path: str
@@ -44,20 +62,26 @@ class Prediction:
     abstained: bool
     error: str | None
     latency_ms: Latency | None
+    reason: str | None = None
+    cells: tuple[CellPrediction, ...] = ()
 
     @property
     def top_label(self) -> str | None:
-        """The most probable label, also when the classifier abstained; None after an error."""
+        """The most probable label, also when the classifier abstained; None where nothing was classified."""
         return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
 
     def top(self, k: int | None = None) -> dict[str, float]:
         """The `k` most probable labels (all for None), most probable first."""
-        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
-        return dict(ranked[:k])
+        return _top(self.probabilities, k)
 
     def to_json(self, *, top_k: int | None = None) -> dict[str, Any]:
         """The contract's JSON object of an image, with the `top_k` most probable labels only if given."""
-        return {**asdict(self), "probabilities": self.top(top_k) if top_k else dict(self.probabilities)}
+        fields = asdict(self)
+        fields["cells"] = list(fields["cells"])
+        if top_k:
+            for each in (fields, *fields["cells"]):
+                each["probabilities"] = _top(each["probabilities"], top_k)
+        return fields
 
 
 class Classifier:
@@ -118,31 +142,55 @@ class Classifier:
 
         Never raises for a bad picture: the prediction then has an `error` instead of a label.
         """
-        name, model = "" if isinstance(source, bytes) else os.fspath(source), self.model
+        name, model, view = "" if isinstance(source, bytes) else os.fspath(source), self.model, self.card.input.seen
         started = time.perf_counter()
         try:
-            pixels = decode(source, height_px=model.height_px, width_px=model.width_px)
+            field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
         except LeukoliteError as error:
             return failed(name, str(error))
         decoded = time.perf_counter()
-        values = model.predict(pixels)
+        crops, cells = cut(field.pixels, view)
+        located = time.perf_counter()
+        values = [model.predict(crop) for crop in crops]
+        done = time.perf_counter()
         if not np.isfinite(values).all():
             return failed(name, "expected probabilities, got NaN; the model is damaged, replace it")
-        done = time.perf_counter()
-        probabilities = dict(zip(self.card.labels, (float(value) for value in values), strict=True))
-        best = max(probabilities, key=probabilities.__getitem__)
-        abstained = probabilities[best] < self.threshold
+        latency = Latency(
+            decode=1e3 * (decoded - started),
+            locate=1e3 * (located - decoded),
+            invoke=1e3 * (done - located),
+            total=1e3 * (done - started),
+        )
+        if not values:
+            return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
+        answers = [self._answer(each) for each in values]
+        label, confidence, probabilities, abstained = answers[0]
         return Prediction(
             path=name,
-            label=None if abstained else best,
-            confidence=probabilities[best],
+            label=label,
+            confidence=confidence,
             probabilities=probabilities,
             abstained=abstained,
             error=None,
-            latency_ms=Latency(
-                decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started)
+            latency_ms=latency,
+            reason=f"confidence {confidence:.3f} is below {self.threshold:g}" if abstained else None,
+            cells=tuple(
+                CellPrediction(box_of(cell, field), *answer)
+                for cell, answer in zip(cells, answers if cells else (), strict=True)
             ),
         )
+
+    def _answer(self, values: Probabilities) -> tuple[str | None, float, dict[str, float], bool]:
+        """Label, confidence, probabilities and whether it abstained, of the model's output."""
+        probabilities = dict(zip(self.card.labels, (float(value) for value in values), strict=True))
+        best = max(probabilities, key=probabilities.__getitem__)
+        abstained = probabilities[best] < self.threshold
+        return None if abstained else best, probabilities[best], probabilities, abstained
+
+
+def _top(probabilities: Mapping[str, float], k: int | None) -> dict[str, float]:
+    """The `k` most probable labels (all for None), most probable first."""
+    return dict(sorted(probabilities.items(), key=lambda item: -item[1])[:k])
 
 
 def failed(path: str, error: str) -> Prediction:

@@ -19,11 +19,15 @@ def _table(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int 
         if prediction.error is not None or prediction.latency_ms is None:
             yield f"{'-':<{wide}}  {'-':>10}  {'-':>6}  {show(prediction.path)}  (unreadable)\n"
             continue
-        label = prediction.label or "?"
-        line = f"{label:<{wide}}  {prediction.confidence:>10.3f}  {prediction.latency_ms.total:>6.2f}"
+        confidence = "-" if prediction.confidence is None else f"{prediction.confidence:.3f}"
+        line = f"{prediction.label or '?':<{wide}}  {confidence:>10}  {prediction.latency_ms.total:>6.2f}"
         line += f"  {show(prediction.path)}"
-        if prediction.abstained:
+        if prediction.confidence is None:
+            line += f"  ({prediction.reason})"
+        elif prediction.abstained:
             line += f"  (abstained; most like {prediction.top_label})"
+        if len(prediction.cells) > 1:
+            line += f"  ({len(prediction.cells)} cells)"
         if top_k and top_k > 1:
             line += "  " + " ".join(f"{name}={value:.3f}" for name, value in prediction.top(top_k).items())
         yield line + "\n"
@@ -45,8 +49,12 @@ def _json(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int |
 
 
 def _csv(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | None) -> Iterator[str]:
-    """Comma-separated values with a header; a column for each label, empty where top_k leaves it out."""
-    yield _csv_row(["path", "label", "confidence", "abstained", "error", *labels, "decode_ms", "invoke_ms", "total_ms"])
+    """Comma-separated values with a header; a column for each label, empty where top_k leaves it out.
+
+    Of the cells only their number: the JSON formats have each one's box and label.
+    """
+    names = ["path", "label", "confidence", "abstained", "error", *labels, "decode_ms", "invoke_ms", "total_ms"]
+    yield _csv_row([*names, "reason", "cells"])
     for prediction in predictions:
         shown, times = prediction.top(top_k), prediction.latency_ms
         yield _csv_row(
@@ -58,6 +66,8 @@ def _csv(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | 
                 prediction.error or "",
                 *(shown.get(label, "") for label in labels),
                 *((times.decode, times.invoke, times.total) if times else ("", "", "")),
+                prediction.reason or "",
+                len(prediction.cells),
             ]
         )
 

@@ -7,6 +7,7 @@ so that the network is never shown pixels on the device that it was not trained 
 import io
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,30 @@ _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 
+@dataclass(frozen=True)
+class Field:
+    """A decoded picture: uint8 [height, width, 3] RGB, and the size of the upright picture in its file.
+
+    `scale` is that of the picture in the field, 1 being as large as in the file.
+    """
+
+    pixels: Pixels
+    source_height_px: int
+    source_width_px: int
+
+    @property
+    def scale(self) -> float:
+        """How many pixels of the field a pixel of the file takes, along either side."""
+        height, width = self.pixels.shape[:2]
+        return float(min(width / self.source_width_px, height / self.source_height_px))
+
+
 def decode(source: str | os.PathLike[str] | bytes, *, height_px: int, width_px: int) -> Pixels:
+    """The pixels of `decode_field`: uint8 [height_px, width_px, 3], RGB, 0 to 255."""
+    return decode_field(source, height_px=height_px, width_px=width_px).pixels
+
+
+def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, width_px: int) -> Field:
     """Read an image and fit it into `height_px` x `width_px`.
 
     JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that is still at least the size asked for, as libjpeg
@@ -53,7 +77,7 @@ def decode(source: str | os.PathLike[str] | bytes, *, height_px: int, width_px: 
         width_px: width of the result, at least 1.
 
     Returns:
-        uint8 [height_px, width_px, 3], RGB, 0 to 255.
+        The pixels, uint8 [height_px, width_px, 3], RGB, 0 to 255, and what they were made from.
 
     Raises:
         LeukoliteError: there is no such file, or it is not one of FORMATS, damaged, or above MAX_PIXELS.
@@ -64,10 +88,12 @@ def decode(source: str | os.PathLike[str] | bytes, *, height_px: int, width_px: 
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"{picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
             sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
+            upright = picture.size[::-1] if sideways else picture.size
             picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-            return np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
+            pixels = np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
+            return Field(pixels, source_height_px=upright[1], source_width_px=upright[0])
     # A damaged file can raise nearly anything out of Pillow's decoders (OSError, SyntaxError, struct.error,
     # IndexError, ...): whatever it is, this one file is unreadable and the others must go on.
     except Exception as error:

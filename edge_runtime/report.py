@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One image's row: `predicted` and `confidence` (0 to 1) are None where it could not be read."""
+    """One image's row: `predicted` and `confidence` (0 to 1) are None where it was unreadable or showed no cell."""
 
     path: str
     true: str
@@ -29,7 +29,8 @@ class Outcome:
 class EvalReport:
     """Figures of one model on one data set; CONTRACT.md names the fields.
 
-    `n` counts every labelled image: one that could not be read counts among `n_errors` and as missed.
+    `n` counts every labelled image: one without an answer, because it could not be read or shows no stained cell to a
+    model of the cell view, counts among `n_errors` and as missed.
     `confusion_matrix` has rows true and columns predicted, so that its sum is n - n_errors.
     A rate without samples is None. `groups` repeats the rates with intervals from resampling whole groups.
     """

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as tfl
 
 from edge_runtime.card import INTENDED_USE, SCHEMA_VERSION, Card, InputSpec, attach
 from edge_runtime.image import BACKGROUND, DECODE_RULE, RESIZE_RULE
+from edge_runtime.view import FIELD
 
 HEIGHT_PX, WIDTH_PX = 12, 16
 LABELS = ("BLUE", "DARK", "GREEN", "RED")
@@ -26,7 +27,7 @@ _WEIGHT = 8 / 127
 CARD = Card(
     schema_version=SCHEMA_VERSION,
     labels=LABELS,
-    input=InputSpec(HEIGHT_PX, WIDTH_PX, "RGB", RESIZE_RULE, DECODE_RULE, BACKGROUND),
+    input=InputSpec(HEIGHT_PX, WIDTH_PX, "RGB", RESIZE_RULE, DECODE_RULE, BACKGROUND, FIELD, HEIGHT_PX, WIDTH_PX),
     normalization={"mean": 0.0, "std": 255.0},
     temperature=1.0,
     abstain_below=0.0,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge_runtime.dataset import Dataset, Images, LabelledImage, digest, open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.groups import Groups, Origin, read_groups
-from edge_runtime.image import decode
+from edge_runtime.view import View, see
 
 GROUPS_NAME = "groups.csv"
 KNOWN_GROUPS = Path(__file__).parent / "facts" / "blood-cells-groups.csv"
@@ -25,6 +25,8 @@ Indices = npt.NDArray[np.int64]
 class Cells:
     """Labelled images in an order that depends on their names only.
 
+    `unseen` are those that show no stained cell to a view that needs one: nothing can be learned from them, and each
+    counts as missed where cells are held out.
     `classes` int64 [n] indexes `labels`; `folds` int64 [n], 0 to towers - 1, is the same for all images of a group.
     `source_share` float64 [len(labels)] is each class's share of the sources.
     """
@@ -36,6 +38,8 @@ class Cells:
     folds: Indices
     source_share: npt.NDArray[np.float64]
     digest: str
+    unseen: tuple[LabelledImage, ...] = ()
+    unseen_origins: tuple[Origin, ...] = ()
 
     def sources(self) -> dict[str, int]:
         """How many sources each class has."""
@@ -76,22 +80,35 @@ def find_groups(dataset: Dataset, given: str | None) -> tuple[Groups | None, Pat
     return None, None
 
 
-def drop_unreadable(
-    images: Images, *, height_px: int, width_px: int, advance: Callable[[], None]
-) -> tuple[Images, list[str]]:
-    """Decode every image once; returns the readable ones and a line for each of the others."""
-    readable, complaints = np.ones(len(images), bool), []
+def check(
+    images: Images, view: View, *, advance: Callable[[], None]
+) -> tuple[Images, npt.NDArray[np.bool_], list[str]]:
+    """Read every image once.
+
+    Returns:
+        The readable ones; bool [their number], whether each shows something to this view; a line for each other one.
+    """
+    readable, shows, complaints = [], [], []
     for index, image in enumerate(images):
         try:
-            decode(image.path, height_px=height_px, width_px=width_px)
+            shows.append(see(image.path, view) is not None)
+            readable.append(index)
         except LeukoliteError as error:
-            readable[index] = False
             complaints.append(f"{image.name}: {error}")
         advance()
-    return images.take(np.flatnonzero(readable)), complaints
+    return images.take(np.array(readable, np.int64)), np.array(shows, bool), complaints
 
 
-def gather(dataset: Dataset, images: Images, *, groups: Groups | None, folds: int, per_class: int, seed: int) -> Cells:
+def gather(
+    dataset: Dataset,
+    images: Images,
+    *,
+    groups: Groups | None,
+    folds: int,
+    per_class: int,
+    seed: int,
+    shows: npt.NDArray[np.bool_] | None = None,
+) -> Cells:
     """Cells from the readable images of a data set.
 
     Args:
@@ -101,9 +118,12 @@ def gather(dataset: Dataset, images: Images, *, groups: Groups | None, folds: in
         folds: how many parts to deal the groups into, at least 2.
         per_class: at most this many images a class, spread over its sources; 0 is all.
         seed: of the sample and the folds.
+        shows: bool [len(images)], which of them show something to the network's view; None is all.
     """
     everything = groups.assign(images) if groups else [Origin(image.name, image.name) for image in images]
     chosen = sample(images, everything, per_class=per_class, seed=seed) if per_class else range(len(images))
+    unseen = [] if shows is None else [index for index in chosen if not shows[index]]
+    chosen = [index for index in chosen if shows is None or shows[index]]
     kept = images.take(chosen)
     origins = tuple(everything[index] for index in chosen)
     number = {label: position for position, label in enumerate(dataset.labels)}
@@ -112,7 +132,9 @@ def gather(dataset: Dataset, images: Images, *, groups: Groups | None, folds: in
     if min(sources) == 0:
         lacking = dataset.labels[sources.index(0)]
         raise LeukoliteError(
-            expected="a readable image of each class", found=f"none of {lacking}", remedy="replace its files"
+            expected="a readable image of each class",
+            found=f"none of {lacking}",
+            remedy="replace its files",
         )
     return Cells(
         labels=dataset.labels,
@@ -122,6 +144,8 @@ def gather(dataset: Dataset, images: Images, *, groups: Groups | None, folds: in
         folds=deal(classes, [origin.group for origin in origins], folds=folds, seed=seed),
         source_share=np.array(sources) / sum(sources),
         digest=digest(kept),
+        unseen=tuple(images[index] for index in unseen),
+        unseen_origins=tuple(everything[index] for index in unseen),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.view import CELL, View
 
 
 @dataclass(frozen=True)
@@ -10,10 +11,13 @@ class NetworkSettings:
     """The shape of the network: `towers` small plain CNNs beside each other, their logits averaged.
 
     Each width is a 3 x 3 convolution; the first has stride 2, those between are followed by 2 x 2 max-pooling.
+    Pictures are fitted into `image_height_px` x `image_width_px`. The network sees all of that, or, where `crop_px` is
+    not 0, a square of so many pixels around the main cell.
     """
 
     image_height_px: int = 120
     image_width_px: int = 160
+    crop_px: int = 0
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
     towers: int = 5
     dropout: float = 0.3
@@ -22,18 +26,27 @@ class NetworkSettings:
         """Raise LeukoliteError for a value out of its range."""
         _check("image_height_px", self.image_height_px, 1, 4096)
         _check("image_width_px", self.image_width_px, 1, 4096)
+        _check("crop_px", self.crop_px, 0, 4096)
         _check("towers", self.towers, 2, 100)  # one alone would have nothing held out to answer for
         _check("dropout", self.dropout, 0, 0.99)
         _check("the number of widths", len(self.widths), 1, 20)
         for width in self.widths:
             _check("each of widths", width, 1, 4096)
         pooled = 2 ** (1 + max(0, len(self.widths) - 2))
-        if min(self.image_height_px, self.image_width_px) < pooled:
+        seen = self.view
+        if min(seen.height_px, seen.width_px) < pooled:
             raise LeukoliteError(
                 expected=f"images of at least {pooled} x {pooled} px, which {len(self.widths)} widths halve to one",
-                found=f"{self.image_width_px} x {self.image_height_px}",
+                found=f"{seen.width_px} x {seen.height_px}",
                 remedy="choose fewer widths or larger images",
             )
+
+    @property
+    def view(self) -> View:
+        """What of a picture the network sees."""
+        if not self.crop_px:
+            return View.whole(height_px=self.image_height_px, width_px=self.image_width_px)
+        return View(CELL, self.crop_px, self.crop_px, self.image_height_px, self.image_width_px)
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,8 @@ def _sample(cells: Cells, *, per_class: int, seed: int) -> Indices:
 
 def _stream(cells: Cells, settings: Settings, indices: Indices) -> Stream:
     """Batches of these images."""
-    shape = settings.network
     paths = [image.path for image in cells.images]
-    return Stream(paths, indices, batch_size=_AT_ONCE, height_px=shape.image_height_px, width_px=shape.image_width_px)
+    return Stream(paths, indices, batch_size=_AT_ONCE, view=settings.network.view)
 
 
 def _draw(effects: Sequence[Effect], path: Path) -> None:

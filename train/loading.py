@@ -1,7 +1,7 @@
 """From a data root to the cells to train on, telling what was left out."""
 
 from edge_runtime.progress import progress
-from train.cells import Cells, drop_unreadable, find_groups, gather, open_training_data
+from train.cells import Cells, check, find_groups, gather, open_training_data
 from train.config import Settings
 from train.source import Tell
 
@@ -12,14 +12,21 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
     for name in dataset.ignored:
         tell(f"{name}: ignored, its name does not end as an image's does")
     found, path = find_groups(dataset, groups)
-    shape = settings.network
     with progress("check", total=len(dataset.images)) as advance:
-        images, complaints = drop_unreadable(
-            dataset.images, height_px=shape.image_height_px, width_px=shape.image_width_px, advance=advance
-        )
+        images, shows, complaints = check(dataset.images, settings.network.view, advance=advance)
     for complaint in complaints:
         tell(f"left out: {complaint}")
-    cells = gather(dataset, images, groups=found, folds=shape.towers, per_class=settings.per_class, seed=settings.seed)
+    cells = gather(
+        dataset,
+        images,
+        groups=found,
+        folds=settings.network.towers,
+        per_class=settings.per_class,
+        seed=settings.seed,
+        shows=shows,
+    )
+    if cells.unseen:
+        tell(f"{len(cells.unseen)} images show no stained cell: not trained on, and missed where they are held out")
     origin = path.name if path else "none, so that each image is taken for a cell of its own"
     counts = ", ".join(f"{label} {count}" for label, count in cells.sources().items())
     tell(f"{len(cells.images)} images; source cells: {counts} (groups: {origin})")

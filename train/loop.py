@@ -229,8 +229,7 @@ def batches(stage: Stage, order: Indices, *, part: Callable[[Indices], Indices] 
         stage.cells.images.paths,
         order,
         batch_size=stage.settings.batch_size,
-        height_px=stage.network.image_height_px,
-        width_px=stage.network.image_width_px,
+        view=stage.network.view,
         part=part,
     )
 

@@ -142,7 +142,7 @@ def _replica() -> tuple[Any, int]:
 
 def _input(settings: NetworkSettings) -> Any:
     """The input tensor."""
-    return keras.layers.Input((settings.image_height_px, settings.image_width_px, 3))
+    return keras.layers.Input((settings.view.height_px, settings.view.width_px, 3))
 
 
 def _convolution(settings: NetworkSettings, tower: int, depth: int, width: int, **options: Any) -> Any:

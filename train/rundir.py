@@ -120,7 +120,7 @@ def export(model: keras.Model, directory: Path, *, settings: NetworkSettings) ->
     """Write the averaged network as a SavedModel whose signature takes pixels from 0 to 1 and gives logits."""
     target, temporary = directory / MODEL_NAME, directory / f".{MODEL_NAME}.part"
     shutil.rmtree(temporary, ignore_errors=True)
-    shape = (None, settings.image_height_px, settings.image_width_px, 3)
+    shape = (None, settings.view.height_px, settings.view.width_px, 3)
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="pixels")])
     def logits(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -170,14 +170,14 @@ def held_out_report(
     outcomes = [
         Outcome(image.name, image.label, cells.labels[int(row.argmax())], float(row.max()))
         for image, row in zip(cells.images, probabilities, strict=True)
-    ]
+    ] + [Outcome(image.name, image.label, None, None) for image in cells.unseen]
     weights = (directory / WEIGHTS_NAME).read_bytes()
     report = summarize(
         outcomes,
         labels=cells.labels,
-        groups=[origin.group for origin in cells.origins],
+        groups=[origin.group for origin in (*cells.origins, *cells.unseen_origins)],
         model={"file": "the tower that never saw the image's source", "sha256": sha256(weights), "variant": variant},
-        data={"root": "TRAIN, held out", "split": "TRAIN", "sha256": cells.digest, "n": len(cells.images)},
+        data={"root": "TRAIN, held out", "split": "TRAIN", "sha256": cells.digest, "n": len(outcomes)},
         provenance=provenance,
     )
     report.save(directory / HELD_OUT_NAME)

@@ -43,10 +43,15 @@ class Call:
 
 def train_float(data: str, out: Path, *, settings: Settings, call: Call) -> EvalReport:
     """Train the float network and leave its run directory in `out`; returns the held-out report."""
-    started = time.time()
     cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell)
     if call.like:
         _check_images(read_json(call.like / rundir.RUN_NAME, what="the run.json of a finished run"), cells, call.like)
+    return train_on(cells, out, data=data, groups=origin, settings=settings, call=call)
+
+
+def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Settings, call: Call) -> EvalReport:
+    """As `train_float`, on these cells; `data` and `groups` say where they and their groups come from."""
+    started = time.time()
     identity, on_chief = _identity("float", settings, cells), call.distribution.on_chief
     call.distribution.refuse_others(identity, what="settings and images")
     if on_chief(lambda: rundir.prepare(out, identity=identity, resume=call.resume)):
@@ -75,7 +80,7 @@ def train_float(data: str, out: Path, *, settings: Settings, call: Call) -> Eval
         **_common(cells, out, settings=settings, call=call),
     )
     position = fit(stage)
-    facts = _facts("float", "float32", data, origin, deployed) | {"inputs": {"data": data, "groups": call.groups}}
+    facts = _facts("float", "float32", data, groups, deployed) | {"inputs": {"data": data, "groups": call.groups}}
     report = call.distribution.conclude(
         lambda: finish(stage, deployed, position, settings=settings, started=started, facts=facts).to_json()
     )

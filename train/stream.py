@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.image import Pixels, decode
+from edge_runtime.image import Pixels
+from edge_runtime.view import View, see
 from train.cells import Indices
 
 PREFETCHED_BATCHES = 4
@@ -21,8 +22,9 @@ DECODING_THREADS = 2
 class Stream:
     """Batches of (pixels, indices) in the given order, decoded ahead by threads of its own.
 
-    Iterating yields pixels uint8 [b, height_px, width_px, 3] RGB and indices int64 [b]. An image that cannot be
-    read ends the iteration with a LeukoliteError that names it, when its batch is due. Each iteration begins anew.
+    Iterating yields pixels uint8 [b, height, width, 3] RGB of the view and indices int64 [b]. An image that cannot be
+    read, or shows no cell to a view that needs one, ends the iteration with a LeukoliteError that names it, when its
+    batch is due. Each iteration begins anew.
 
     Attributes:
         waited_s: how long the consumer has waited for batches so far, in seconds; the first one, which nothing
@@ -35,8 +37,7 @@ class Stream:
         order: Indices,
         *,
         batch_size: int,
-        height_px: int,
-        width_px: int,
+        view: View,
         part: Callable[[Indices], Indices] = lambda batch: batch,
     ) -> None:
         """Read nothing yet.
@@ -45,12 +46,11 @@ class Stream:
             paths: of all images.
             order: int64 [m], which of them to read, in order.
             batch_size: the last batch may be smaller.
-            height_px: of the decoded pixels.
-            width_px: of the decoded pixels.
+            view: what of each image to yield: all of it, or the surroundings of its main cell.
             part: what of a batch's indices to read; all of them are yielded.
         """
         self._paths, self._order, self._batch_size = paths, order, batch_size
-        self._shape = (height_px, width_px, 3)
+        self._view = view
         self._part = part
         self.waited_s = 0.0
 
@@ -84,11 +84,15 @@ class Stream:
 
     def _load(self, indices: Indices) -> Pixels:
         """The pixels of one batch."""
-        height_px, width_px, _ = self._shape
-        pixels = np.empty((len(indices), *self._shape), np.uint8)
+        pixels = np.empty((len(indices), self._view.height_px, self._view.width_px, 3), np.uint8)
         for position, index in enumerate(indices):
             try:
-                pixels[position] = decode(self._paths[index], height_px=height_px, width_px=width_px)
+                seen = see(self._paths[index], self._view)
+                if seen is None:
+                    raise LeukoliteError(
+                        expected="a field with a stained cell", found="none", remedy="start again: it has changed"
+                    )
+                pixels[position] = seen
             except LeukoliteError as error:  # which does not know the name
                 error.args = (str(error).replace("expected", f"expected {show(self._paths[index])} to be", 1),)
                 raise

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.view import View
 from train.cells import open_training_data
 from train.config import Settings
 from train.stream import DECODING_THREADS, Stream, epoch_order
@@ -52,7 +53,7 @@ class Throughput:
 
 
 def measure_data(root: str | os.PathLike[str], *, settings: Settings, seconds: float, cold: bool = False) -> Throughput:
-    """`measure` on the training images of a data root, with the picture and batch size of a recipe."""
+    """`measure` on the training images of a data root, with the field and batch size of a recipe."""
     return measure(
         [image.path for image in open_training_data(root).images],
         height_px=settings.network.image_height_px,
@@ -83,9 +84,8 @@ def measure(
             expected=f"above 0 and at most {MAX_SECONDS:.0f} seconds", found=str(seconds), remedy="choose such a time"
         )
     images, samples, cpu_s = 0, [], 0.0
-    for count, batch_s, batch_cpu_s in _endless(
-        paths, height_px=height_px, width_px=width_px, batch_size=batch_size, cold=cold
-    ):
+    view = View.whole(height_px=height_px, width_px=width_px)
+    for count, batch_s, batch_cpu_s in _endless(paths, view=view, batch_size=batch_size, cold=cold):
         images += count
         samples.append(batch_s)
         cpu_s += batch_cpu_s

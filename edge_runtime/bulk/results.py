@@ -31,20 +31,26 @@ def to_parquet(predictions: Iterable[Prediction], *, labels: Sequence[str]) -> b
 def schema(labels: Sequence[str]) -> Any:
     """The columns of the results: the contract's JSON object of an image, its inner objects as structs.
 
-    float32 holds a model's probabilities exactly. After an error all but `path`, `abstained` and `error` are null.
+    float32 holds a model's probabilities exactly. After an error all but `path`, `abstained`, `error` and `cells`,
+    which is then empty, are null.
     """
     import pyarrow as pa
 
-    number, text = pa.float32(), pa.string()
+    number, text, flag = pa.float32(), pa.string(), pa.bool_()
+    probabilities = pa.struct([(label, number) for label in labels])
+    box = pa.struct([(side, pa.int32()) for side in ("left", "top", "right", "bottom")])
+    cell = [("box", box), ("label", text), ("confidence", number), ("probabilities", probabilities)]
     return pa.schema(
         [
             pa.field("path", text, nullable=False),
             pa.field("label", text),
             pa.field("confidence", number),
-            pa.field("probabilities", pa.struct([(label, number) for label in labels])),
-            pa.field("abstained", pa.bool_(), nullable=False),
+            pa.field("probabilities", probabilities),
+            pa.field("abstained", flag, nullable=False),
             pa.field("error", text),
-            pa.field("latency_ms", pa.struct([(part, number) for part in ("decode", "invoke", "total")])),
+            pa.field("latency_ms", pa.struct([(part, number) for part in ("decode", "invoke", "total", "locate")])),
+            pa.field("reason", text),
+            pa.field("cells", pa.list_(pa.struct([*cell, ("abstained", flag)]))),
         ]
     )
 

@@ -28,7 +28,7 @@ def test_evaluate_writes_a_report_and_prints_its_figures(leukolite, colors, tmp_
     assert (status, errors) == (0, [])
     report = load_report(tmp_path / "r.json")
     assert (report.n, report.accuracy, report.data["split"]) == (8, 1.0, "TEST")
-    assert out.splitlines()[-1] == "accuracy 1.0000 on 8 images, 0 of them unreadable"
+    assert out.splitlines()[-1] == "accuracy 1.0000 on 8 images, 0 of them without an answer"
     assert "RED: n 2, TPR 1.0000, TNR 1.0000" in out.splitlines()
 
 
@@ -41,7 +41,7 @@ def test_evaluate_counts_bad_pictures_and_says_so(leukolite, colors, tmp_path):
     assert ignored.startswith("leukolite: TEST/RED/Thumbs.db: ignored")
     assert bad.startswith("leukolite: error: TEST/RED/bad.png: expected ")
     assert load_report(tmp_path / "r.json").n_errors == 1
-    assert out.splitlines()[-1] == "accuracy 0.8889 on 9 images, 1 of them unreadable"
+    assert out.splitlines()[-1] == "accuracy 0.8889 on 9 images, 1 of them without an answer"
 
 
 def test_evaluate_writes_predictions_and_uses_groups(leukolite, colors, tmp_path):

@@ -9,8 +9,9 @@ import pytest
 from edge_runtime.dataset import LabelledImage, open_dataset
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.groups import Origin, read_groups
+from edge_runtime.view import View
 from train import cells as cells_module
-from train.cells import deal, drop_unreadable, find_groups, gather, open_training_data, sample
+from train.cells import check, deal, find_groups, gather, open_training_data, sample
 
 
 def made_up(*counts: int, of: int = 4) -> tuple[np.ndarray, list[str]]:
@@ -203,7 +204,7 @@ def test_data_with_another_split_only_is_refused(refused, folders):
         open_training_data(folders("TEST/A/1.png", "TEST/B/1.png"))
 
 
-# drop_unreadable
+# check
 
 
 def test_unreadable_files_are_named_and_the_rest_kept(folders):
@@ -212,9 +213,9 @@ def test_unreadable_files_are_named_and_the_rest_kept(folders):
     (root / "A" / "empty.png").write_bytes(b"")
     (root / "A" / "text.png").write_text("no image at all")
     counted = []
-    kept, complaints = drop_unreadable(
-        open_dataset(root).images, height_px=8, width_px=8, advance=lambda: counted.append(1)
-    )
+    whole = View.whole(height_px=8, width_px=8)
+    kept, shows, complaints = check(open_dataset(root).images, whole, advance=lambda: counted.append(1))
+    assert shows.tolist() == [True, True]
     assert [image.name for image in kept] == ["A/whole.png", "A/zzz.png"]
     assert [line.split(":")[0] for line in complaints] == ["A/cut.png", "A/empty.png", "A/text.png"]
     assert all("\n" not in line and "expected a readable" in line for line in complaints)
@@ -224,7 +225,7 @@ def test_unreadable_files_are_named_and_the_rest_kept(folders):
 def test_an_image_that_went_away_is_named(folders):
     images = open_dataset(folders("A/1.png", "B/1.png")).images
     (folders() / "A" / "1.png").unlink()
-    kept, complaints = drop_unreadable(images, height_px=8, width_px=8, advance=lambda: None)
+    kept, _, complaints = check(images, View.whole(height_px=8, width_px=8), advance=lambda: None)
     assert [image.name for image in kept] == ["B/1.png"]
     assert len(complaints) == 1
 

@@ -15,6 +15,7 @@ from edge_runtime import classifier as device_module
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
 from edge_runtime.image import decode
+from edge_runtime.view import View
 from tests.train.encodings import EXACT, KINDS, grey16, oriented, resized, saved
 from train import stream as training_module
 from train.config import NetworkSettings
@@ -22,6 +23,7 @@ from train.stream import Stream
 
 SIDES = {"training": training_module, "device": device_module}
 HEIGHT_PX, WIDTH_PX = NetworkSettings().image_height_px, NetworkSettings().image_width_px
+VIEW = View.whole(height_px=HEIGHT_PX, width_px=WIDTH_PX)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def trained_on(paths):
     """What training sees: uint8 [n, height, width, 3], through batches that do not come out even."""
     order = np.arange(len(paths))[::-1]
     seen = np.empty((len(paths), HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    for pixels, indices in Stream(paths, order, batch_size=3, height_px=HEIGHT_PX, width_px=WIDTH_PX):
+    for pixels, indices in Stream(paths, order, batch_size=3, view=VIEW):
         seen[indices.numpy()] = pixels.numpy()
     return seen
 

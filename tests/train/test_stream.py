@@ -11,10 +11,12 @@ import tensorflow as tf
 
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.image import decode
+from edge_runtime.view import View
 from train import stream as stream_module
 from train.stream import DECODING_THREADS, PREFETCHED_BATCHES, Stream, epoch_order, to_unit
 
 SHAPE = {"height_px": 24, "width_px": 32}
+VIEW = View.whole(**SHAPE)
 CHECKOUT = Path(__file__).parent.parent.parent
 
 
@@ -32,7 +34,7 @@ def numbered(monkeypatch):
             return np.full((height_px, width_px, 3), int(path) % 256, np.uint8)
 
         monkeypatch.setattr(stream_module, "decode", fake)
-        return Stream([str(n) for n in range(count)], np.arange(count), batch_size=batch_size, **SHAPE)
+        return Stream([str(n) for n in range(count)], np.arange(count), batch_size=batch_size, view=VIEW)
 
     make.decoded = []
     return make
@@ -60,7 +62,7 @@ def decoding_threads():
 def test_batches_hold_the_runtime_s_own_pixels_in_order(cells, batch_size):
     paths = [image.path for image in cells.images]
     order = np.random.default_rng(0).permutation(len(paths))[:23]
-    batches = list(Stream(paths, order, batch_size=batch_size, **SHAPE))
+    batches = list(Stream(paths, order, batch_size=batch_size, view=VIEW))
     pixels, indices = (np.concatenate(part) for part in zip(*batches, strict=True))
     assert indices.tolist() == order.tolist()
     assert (pixels == np.stack([decode(paths[index], **SHAPE) for index in order])).all()
@@ -137,10 +139,11 @@ def test_threads_stop_with_the_iteration(numbered, end):
 @pytest.mark.timeout(120)
 def test_a_process_that_ends_in_the_middle_does_not_hang(smear_root):
     code = f"""
+from edge_runtime.view import View
 from train.stream import Stream
 import numpy as np
 paths = {[str(path) for path in sorted(smear_root.rglob("*.jpeg"))[:20]]!r}
-batches = iter(Stream(paths, np.arange(20), batch_size=1, height_px=24, width_px=32))
+batches = iter(Stream(paths, np.arange(20), batch_size=1, view=View.whole(height_px=24, width_px=32)))
 next(batches)
 raise SystemExit(7)
 """
@@ -153,7 +156,7 @@ raise SystemExit(7)
 @pytest.mark.parametrize("bad", [0, 3, 15, 39])
 @pytest.mark.parametrize("damage", ["vanished", "cut", "emptied", "folder"])
 def test_an_image_that_breaks_is_named_when_its_batch_is_due(files, refused, bad, damage):
-    batches = Stream([str(path) for path in files], np.arange(40), batch_size=4, **SHAPE)
+    batches = Stream([str(path) for path in files], np.arange(40), batch_size=4, view=VIEW)
     content = files[bad].read_bytes()
     files[bad].unlink()
     if damage == "folder":
@@ -168,7 +171,7 @@ def test_an_image_that_breaks_is_named_when_its_batch_is_due(files, refused, bad
 
 
 def test_an_image_that_breaks_while_it_is_waited_for_is_named(files, refused):
-    batches = iter(Stream([str(path) for path in files], np.arange(40), batch_size=1, **SHAPE))
+    batches = iter(Stream([str(path) for path in files], np.arange(40), batch_size=1, view=VIEW))
     next(batches)
     files[30].unlink()  # too far ahead to have been decoded
     with refused(files[30].name):
@@ -177,7 +180,7 @@ def test_an_image_that_breaks_while_it_is_waited_for_is_named(files, refused):
 
 def test_a_name_with_a_line_break_stays_on_one_line(tmp_path, refused):
     with refused(r"a\\nb\.png to be a file that can be read, got No such file"):
-        list(Stream([str(tmp_path / "a\nb.png")], np.arange(1), batch_size=1, **SHAPE))
+        list(Stream([str(tmp_path / "a\nb.png")], np.arange(1), batch_size=1, view=VIEW))
 
 
 def test_another_exception_comes_out_as_it_is(numbered):

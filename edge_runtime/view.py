@@ -1,0 +1,106 @@
+"""What of a picture a model is shown: the whole field, or a crop around each stained cell.
+
+Training and the device cut with the same code, so that the network is never shown other crops than it learned from.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.image import BACKGROUND, Field, Pixels, decode
+from edge_runtime.locate import Cell, locate
+
+FIELD, CELL = "field", "cell"
+VIEWS = (FIELD, CELL)
+
+
+@dataclass(frozen=True)
+class View:
+    """A model's view: `kind` is one of VIEWS.
+
+    A picture is fitted into `field_height_px` x `field_width_px`; the model sees `height_px` x `width_px` of that:
+    all of it in the field view, where both sizes are alike, or as much around the middle of a cell.
+    """
+
+    kind: str
+    height_px: int
+    width_px: int
+    field_height_px: int
+    field_width_px: int
+
+    @classmethod
+    def whole(cls, *, height_px: int, width_px: int) -> "View":
+        """The field view of that size."""
+        return cls(FIELD, height_px, width_px, height_px, width_px)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where a cell is, in pixels of the upright picture; right and bottom are excluded."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
+    """What a model of this view is shown of a field.
+
+    Args:
+        pixels: uint8 [field_height_px, field_width_px, 3], RGB.
+        view: the model's.
+
+    Returns:
+        uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
+        nucleus. In the field view n is 1 and no cell is looked for. In the cell view n is 0 where there is none.
+    """
+    if view.kind == FIELD:
+        return pixels[np.newaxis], ()
+    cells = locate(pixels)
+    shape = (len(cells), view.height_px, view.width_px, 3)
+    crops = np.full(shape, BACKGROUND, np.uint8)
+    for crop, cell in zip(crops, cells, strict=True):
+        _copy_around(cell, pixels, crop)
+    return crops, cells
+
+
+def see(source: str | os.PathLike[str] | bytes, view: View) -> Pixels | None:
+    """The first of `cut` of an image file, uint8 [height_px, width_px, 3]; None where it shows no cell.
+
+    Raises LeukoliteError as `edge_runtime.image.decode` does.
+    """
+    crops, _ = cut(decode(source, height_px=view.field_height_px, width_px=view.field_width_px), view)
+    return crops[0] if len(crops) else None
+
+
+def box_of(cell: Cell, field: Field) -> Box:
+    """A cell's box in the picture that a field was decoded from, cut at the picture's edges."""
+    across, left = _placed(field.source_width_px, field.pixels.shape[1], field.scale)
+    down, top = _placed(field.source_height_px, field.pixels.shape[0], field.scale)
+    return Box(
+        left=_within(across, (cell.left_px - left) / field.scale),
+        top=_within(down, (cell.top_px - top) / field.scale),
+        right=_within(across, (cell.right_px - left) / field.scale),
+        bottom=_within(down, (cell.bottom_px - top) / field.scale),
+    )
+
+
+def _copy_around(cell: Cell, pixels: Pixels, crop: Pixels) -> None:
+    """Copy the surroundings of a cell's middle into `crop`; what lies beyond the field is left as it is."""
+    top = (cell.top_px + cell.bottom_px - crop.shape[0]) // 2
+    left = (cell.left_px + cell.right_px - crop.shape[1]) // 2
+    first_row, first_column = max(0, top), max(0, left)
+    seen = pixels[first_row : top + crop.shape[0], first_column : left + crop.shape[1]]
+    crop[first_row - top :, first_column - left :][: seen.shape[0], : seen.shape[1]] = seen
+
+
+def _placed(source_px: int, field_px: int, scale: float) -> tuple[int, float]:
+    """The length of a picture's side, and where it begins in the field that it is centred in."""
+    return source_px, (field_px - max(1, round(source_px * scale))) // 2
+
+
+def _within(length_px: int, position: float) -> int:
+    """A position rounded, and kept from 0 to a length."""
+    return min(length_px, max(0, round(position)))
