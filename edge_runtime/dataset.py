@@ -1,6 +1,7 @@
 """Find labelled images in the folders that people have: <SPLIT>/<CLASS>/*, <CLASS>/*, or the Kaggle download."""
 
 import hashlib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -159,6 +160,24 @@ def open_all(root: str | os.PathLike[str]) -> tuple[Dataset, ...]:
     names = [name for name in sorted(os.listdir(top)) if is_image_name(name)]
     images = Images([(LabelledImage(path=str(top), name="", label=""), names)])
     return (Dataset(root=top, split=None, labels=("",), images=images, ignored=()),)
+
+
+def join(datasets: Sequence[Dataset]) -> Dataset:
+    """Several splits as one data set, in which each image's name begins with its split's as `open_all` gave it."""
+    folders: list[tuple[LabelledImage, list[str]]] = []
+    for image in itertools.chain.from_iterable(dataset.images for dataset in datasets):
+        folder = LabelledImage(os.path.dirname(image.path), os.path.dirname(image.name), image.label)
+        if not folders or folders[-1][0] != folder:
+            folders.append((folder, []))
+        folders[-1][1].append(os.path.basename(image.path))
+    names = [dataset.split for dataset in datasets if dataset.split]
+    return Dataset(
+        root=datasets[0].root.parent if names else datasets[0].root,
+        split="+".join(names) or None,
+        labels=tuple(sorted({label for dataset in datasets for label in dataset.labels})),
+        images=Images(folders),
+        ignored=tuple(name for dataset in datasets for name in dataset.ignored),
+    )
 
 
 def _existing(root: str | os.PathLike[str]) -> Path:

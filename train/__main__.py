@@ -44,21 +44,7 @@ def build_parser() -> Parser:
     floats = commands.add_parser("float", help="train the float network from scratch")
     _add_data(floats)
     floats.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run directory to write")
-    floats.add_argument("--preset", choices=PRESETS, default="full")
-    floats.add_argument("--seed", type=int)
-    floats.add_argument("--epochs", type=int)
-    floats.add_argument("--learning-rate", type=float)
-    floats.add_argument("--weight-decay", type=float)
-    floats.add_argument("--label-smoothing", type=float)
-    floats.add_argument("--averaging-decay", type=float)
-    floats.add_argument("--batch-size", type=int)
-    floats.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
-    floats.add_argument("--towers", type=int, help="networks averaged, each blind to one part of the sources")
-    floats.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
-    floats.add_argument("--class-prior", type=float, help="how often the class prior is taken out (default: preset's)")
-    floats.add_argument("--qat-class-prior", type=float)
-    floats.add_argument("--qat-epochs", type=int)
-    floats.add_argument("--qat-learning-rate", type=float)
+    _add_recipe(floats)
     floats.add_argument(
         "--strategy",
         choices=STRATEGIES,
@@ -66,6 +52,17 @@ def build_parser() -> Parser:
     )
     _add_course(floats)
     floats.set_defaults(call=_float)
+
+    crossval = commands.add_parser("crossval", help="how good a recipe is on cells it never saw, each answered once")
+    _add_data(crossval)
+    crossval.add_argument("--out", required=True, type=Path, metavar="DIR", help="a run a fold, and the pooled figures")
+    crossval.add_argument("--folds", type=_folds, default=5, help="parts that the source cells are dealt into")
+    crossval.add_argument(
+        "--splits", type=names, default=("TRAIN", "TEST"), help="taken together (default: TRAIN,TEST)"
+    )
+    _add_recipe(crossval)
+    _add_course(crossval)
+    crossval.set_defaults(call=_crossval)
 
     qat = commands.add_parser("qat", help="fine-tune a float run's network for int8")
     _add_data(qat)
@@ -126,10 +123,44 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated names."""
+    return tuple(part for part in text.split(",") if part)
+
+
+def _folds(text: str) -> int:
+    """A whole number from 2."""
+    value = int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 2")
+    return value
+
+
 def _add_data(parser: Parser) -> None:
     """The options of every stage that reads images."""
     parser.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell (default: found)")
+
+
+def _add_recipe(parser: Parser) -> None:
+    """The options that change what a float training gives."""
+    parser.add_argument("--preset", choices=PRESETS, default="full")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--weight-decay", type=float)
+    parser.add_argument("--label-smoothing", type=float)
+    parser.add_argument("--averaging-decay", type=float)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
+    parser.add_argument("--towers", type=int, help="networks averaged, each blind to one part of the sources")
+    parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
+    parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
+    parser.add_argument("--dropout", type=float)
+    parser.add_argument("--class-prior", type=float, help="how often the class prior is taken out (default: preset's)")
+    parser.add_argument("--qat-class-prior", type=float)
+    parser.add_argument("--qat-epochs", type=int)
+    parser.add_argument("--qat-learning-rate", type=float)
 
 
 def _add_course(parser: Parser) -> None:
@@ -159,7 +190,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
     def pick(names: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
         return {name: given[prefix + name] for name in names if prefix + name in given}
 
-    network: NetworkSettings = replace(preset.network, **pick(("towers", "widths")))
+    if "crop" in given:
+        given["crop_px"] = given.pop("crop")
+    network: NetworkSettings = replace(preset.network, **pick(("towers", "widths", "crop_px", "dropout")))
     optimised = (
         "epochs",
         "learning_rate",
@@ -197,6 +230,26 @@ def _float(args: argparse.Namespace) -> int:
             args.data, args.out, settings=settings, call=replace(_call(args), distribution=distribution)
         )
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
+    return DONE
+
+
+def _crossval(args: argparse.Namespace) -> int:
+    """Cross-validate; prints the pooled figures."""
+    settings = settings_of(args)
+    _start()
+    from train.crossval import cross_validate
+    from train.crossval_report import save
+
+    found = cross_validate(
+        args.data, args.out, folds=args.folds, settings=settings, call=_call(args), splits=args.splits
+    )
+    sources, report = save(found, args.out), found.report
+    for label, rates in report.per_class.items():
+        print(f"{label}: n {rates.n}, TPR {rates.tpr:.4f}, TNR {rates.tnr:.4f}")
+    print(
+        f"{args.out}: cross-validated balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images of"
+        f" {len(sources)} sources, {sum(answer.suggested is not None for answer in sources)} of doubtful label"
+    )
     return DONE
 
 

@@ -128,25 +128,47 @@ def gather(
     origins = tuple(everything[index] for index in chosen)
     number = {label: position for position, label in enumerate(dataset.labels)}
     classes = np.array([number[image.label] for image in kept], np.int64)
-    sources = [len({o.source for o, c in zip(origins, classes, strict=True) if c == own}) for own in number.values()]
-    if min(sources) == 0:
-        lacking = dataset.labels[sources.index(0)]
-        raise LeukoliteError(
-            expected="a readable image of each class",
-            found=f"none of {lacking}",
-            remedy="replace its files",
-        )
+    share = _source_share(classes, origins, labels=dataset.labels)
     return Cells(
         labels=dataset.labels,
         images=kept,
         classes=classes,
         origins=origins,
         folds=deal(classes, [origin.group for origin in origins], folds=folds, seed=seed),
-        source_share=np.array(sources) / sum(sources),
+        source_share=share,
         digest=digest(kept),
         unseen=tuple(images[index] for index in unseen),
         unseen_origins=tuple(everything[index] for index in unseen),
     )
+
+
+def without(cells: Cells, fold: int, *, folds: int, seed: int) -> Cells:
+    """The images of all folds but one, dealt anew into `folds`; nothing that shows no cell is among them."""
+    kept = np.flatnonzero(cells.folds != fold)
+    origins = tuple(cells.origins[index] for index in kept)
+    images, classes = cells.images.take(kept), cells.classes[kept]
+    share = _source_share(classes, origins, labels=cells.labels)
+    groups = [origin.group for origin in origins]
+    return Cells(
+        labels=cells.labels,
+        images=images,
+        classes=classes,
+        origins=origins,
+        folds=deal(classes, groups, folds=folds, seed=seed),
+        source_share=share,
+        digest=digest(images),
+    )
+
+
+def _source_share(classes: Indices, origins: Sequence[Origin], *, labels: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Each class's share of the sources, float64 [len(labels)]; LeukoliteError when one has none."""
+    sources = [len({o.source for o, c in zip(origins, classes, strict=True) if c == own}) for own in range(len(labels))]
+    if min(sources) == 0:
+        lacking = labels[sources.index(0)]
+        raise LeukoliteError(
+            expected="a readable image of each class", found=f"none of {lacking}", remedy="replace its files"
+        )
+    return np.array(sources) / sum(sources)
 
 
 def deal(classes: Indices, groups: Sequence[str], *, folds: int, seed: int) -> Indices:

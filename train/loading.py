@@ -1,5 +1,6 @@
 """From a data root to the cells to train on, telling what was left out."""
 
+from edge_runtime.dataset import Dataset
 from edge_runtime.progress import progress
 from train.cells import Cells, check, find_groups, gather, open_training_data
 from train.config import Settings
@@ -9,6 +10,11 @@ from train.source import Tell
 def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell) -> tuple[Cells, str]:
     """The cells of a data root as the settings want them, and where their groups come from."""
     dataset = open_training_data(data)
+    return cells_of(dataset, folds=settings.network.towers, settings=settings, groups=groups, tell=tell)
+
+
+def cells_of(dataset: Dataset, *, folds: int, settings: Settings, groups: str | None, tell: Tell) -> tuple[Cells, str]:
+    """As `load_cells`, of an opened data set, its groups dealt into `folds`."""
     for name in dataset.ignored:
         tell(f"{name}: ignored, its name does not end as an image's does")
     found, path = find_groups(dataset, groups)
@@ -20,7 +26,7 @@ def load_cells(data: str, *, settings: Settings, groups: str | None, tell: Tell)
         dataset,
         images,
         groups=found,
-        folds=settings.network.towers,
+        folds=folds,
         per_class=settings.per_class,
         seed=settings.seed,
         shows=shows,

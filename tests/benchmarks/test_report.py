@@ -32,7 +32,7 @@ def test_unreadable_images_are_named_in_the_headline(evidence):
     outcomes = [*evidence.int8.predictions[:-1], Outcome("bad.png", "MONOCYTE", None, None)]
     parts = {name: getattr(evidence.int8, name) for name in ("labels", "model", "data", "provenance")}
     changed = replace(evidence, int8=summarize(outcomes, groups=None, **parts))
-    assert "1 of them could not be read" in report.headline(changed)
+    assert "1 of them got no answer" in report.headline(changed)
 
 
 def test_both_intervals_of_the_accuracy(evidence):

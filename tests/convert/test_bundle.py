@@ -18,7 +18,7 @@ from tests import tiny_model
 RUN = {
     "labels": list(tiny_model.LABELS),
     "data": {"sha256": "of the images", "n": 12, "sources": {"BLUE": 1, "DARK": 2, "GREEN": 3, "RED": 4}},
-    "settings": {"seed": 5, "network": {"towers": 2}},
+    "settings": {"seed": 5, "network": {"towers": 2, "crop_px": 0, "image_height_px": 12, "image_width_px": 16}},
     "operating_point": {"strength": 1.5},
     "rehearsal": False,
     "provenance": {"commit": "c0ffee"},

@@ -28,12 +28,12 @@ def numbered(monkeypatch):
     """
 
     def make(count, *, batch_size, before=lambda number: None):
-        def fake(path, *, height_px, width_px):
+        def fake(path, view):
             before(int(path))
             make.decoded.append(int(path))
-            return np.full((height_px, width_px, 3), int(path) % 256, np.uint8)
+            return np.full((view.height_px, view.width_px, 3), int(path) % 256, np.uint8)
 
-        monkeypatch.setattr(stream_module, "decode", fake)
+        monkeypatch.setattr(stream_module, "see", fake)
         return Stream([str(n) for n in range(count)], np.arange(count), batch_size=batch_size, view=VIEW)
 
     make.decoded = []

@@ -1,0 +1,125 @@
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.groups import read_groups
+from edge_runtime.report import load_report
+from tests.train.tiny import SETTINGS
+from train import crossval
+from train.crossval import cross_validate
+from train.crossval_report import save
+from train.stages import Call
+
+FOLDS = 2
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("crossval")
+
+
+@pytest.fixture(scope="module")
+def found(smear_root, out):
+    """Two folds of the generated pictures, TRAIN and TEST together."""
+    return cross_validate(str(smear_root), out, folds=FOLDS, settings=SETTINGS, call=Call(tell=print))
+
+
+def test_every_image_of_both_splits_is_answered_once(found, smear_root):
+    root = smear_root / "images"
+    images = sorted(path.relative_to(root).as_posix() for path in root.glob("T*/*/*.jpeg"))
+    assert len(images) == 4 * (8 + 2)
+    assert sorted(row.path for row in found.report.predictions) == images
+    assert found.report.n_errors == 0
+    assert found.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_fold_learns_from_a_group_that_it_answers(found, out, smear_root):
+    groups, seen = read_groups(smear_root / "groups.csv"), 0
+    for fold in range(FOLDS):
+        held_out = load_report(out / f"fold{fold}" / "held_out.json")  # of what the fold learned from
+        learned = {row.path for row in held_out.predictions}
+        mine = np.flatnonzero(found.cells.folds == fold)
+        answered = {found.cells.images[int(index)].name for index in mine}
+        assert not learned & answered
+        group = {image.name: groups.find(image).group for image in found.cells.images}
+        assert not {group[name] for name in learned} & {group[name] for name in answered}
+        assert learned | answered == set(group)
+        seen += len(answered)
+    assert seen == found.report.n
+
+
+def test_answers_are_those_of_the_fold_s_own_network(found, out):
+    other = crossval._answer(out / "fold1", found.cells, np.flatnonzero(found.cells.folds == 0), settings=SETTINGS)
+    assert not np.allclose(other, found.probabilities[found.cells.folds == 0], atol=1e-3)
+    own = crossval._answer(out / "fold0", found.cells, np.flatnonzero(found.cells.folds == 0), settings=SETTINGS)
+    assert own == pytest.approx(found.probabilities[found.cells.folds == 0], abs=1e-6)
+
+
+def test_report_has_intervals_by_group(found, out):
+    report = load_report(out / crossval.REPORT_NAME)
+    assert report.accuracy == found.report.accuracy
+    assert report.groups["n"] == len({origin.group for origin in found.cells.origins})
+    assert report.data["split"] == "TEST+TRAIN, cross-validated"
+
+
+def test_finished_folds_are_not_trained_again(found, out, smear_root, monkeypatch):
+    before = (out / "fold0" / "run.json").read_bytes()
+    again = cross_validate(str(smear_root), out, folds=FOLDS, settings=SETTINGS, call=Call(tell=print))
+    assert (out / "fold0" / "run.json").read_bytes() == before
+    assert np.array_equal(again.probabilities, found.probabilities)
+
+
+def test_folds_of_other_settings_are_refused(found, out, smear_root, refused):
+    with refused("run of these settings"):
+        cross_validate(str(smear_root), out, folds=FOLDS, settings=replace(SETTINGS, seed=4), call=Call(tell=print))
+
+
+@pytest.mark.parametrize("splits", [("VALIDATE",), ()])
+def test_splits_that_are_not_there_are_refused(smear_root, tmp_path, splits):
+    with pytest.raises(LeukoliteError, match=r"choose others with --splits"):
+        cross_validate(str(smear_root), tmp_path, folds=2, settings=SETTINGS, call=Call(tell=print), splits=splits)
+
+
+def test_more_folds_than_source_cells_are_refused(smear_root, tmp_path, refused):
+    with refused("at least 99 source cells"):
+        cross_validate(str(smear_root), tmp_path, folds=99, settings=SETTINGS, call=Call(tell=print))
+
+
+def test_page_sources_and_pictures(found, out):
+    sources = save(found, out)
+    with (out / "sources.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["source"] for row in rows] == [answer.source for answer in sources]
+    assert sum(int(row["images"]) for row in rows) == found.report.n
+    right = sum(int(row["right"]) for row in rows)
+    assert right == round(found.report.accuracy * found.report.n)
+    page = (out / "crossval.md").read_text()
+    assert f"Balanced accuracy **{found.report.balanced_accuracy:.4f}**" in page
+    assert all(answer.source in page for answer in sources if answer.fails)
+    for name in ("confusion.png", *(["failing.png"] if any(answer.fails for answer in sources) else [])):
+        with Image.open(out / name) as picture:
+            picture.load()
+
+
+def test_without_failing_sources_there_is_no_sheet(found, tmp_path):
+    sure = np.eye(4, dtype=np.float32)[found.cells.classes]
+    (tmp_path / "failing.png").write_bytes(b"of an earlier run")
+    assert not [answer for answer in save(replace(found, probabilities=sure), tmp_path) if answer.fails]
+    assert not (tmp_path / "failing.png").exists()
+
+
+def test_images_without_a_cell_count_as_missed(found, smear_root):
+    cells = replace(found.cells, unseen=(found.cells.images[0],), unseen_origins=(found.cells.origins[0],))
+    dataset = crossval._together(str(smear_root), ("TRAIN", "TEST"))
+    report = crossval._pool(cells, found.probabilities, dataset, started=0)
+    assert (report.n, report.n_errors) == (found.report.n + 1, 1)
+    assert report.accuracy * report.n == pytest.approx(found.report.accuracy * found.report.n)
+
+
+def test_reports_are_json(out, found):
+    assert json.loads((out / crossval.REPORT_NAME).read_text())["n"] == found.report.n

@@ -1,0 +1,121 @@
+"""Cross-validation by source cell: every image answered by a network that never saw another picture of its cell."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from edge_runtime.dataset import Dataset, join, open_all
+from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.progress import progress
+from edge_runtime.provenance import collect
+from edge_runtime.report import EvalReport, Outcome, summarize
+from train import rundir
+from train.cells import Cells, Indices, without
+from train.config import Settings
+from train.loading import cells_of
+from train.stages import Call, train_on
+from train.stream import Stream, to_unit
+
+SPLITS = ("TRAIN", "TEST")
+REPORT_NAME = "crossval.json"
+ANSWERS_NAME = "probabilities.npz"
+
+Probabilities = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The pooled answers: `probabilities` float32 [n, classes] of `cells`' images, each by the network blind to it."""
+
+    cells: Cells
+    probabilities: Probabilities
+    report: EvalReport
+
+
+def cross_validate(
+    data: str, out: Path, *, folds: int, settings: Settings, call: Call, splits: Sequence[str] = SPLITS
+) -> CrossValidation:
+    """Train a network on all folds but one, for each; go on with what `out` holds of the same run.
+
+    Args:
+        data: the data root.
+        out: for a run directory a fold (`fold0`, ...), the pooled EvalReport and the probabilities.
+        folds: how many parts to deal the groups of source cells into, at least 2; each class evenly.
+        settings: of each training. Its prior is taken out as often as they say, or as its own folds ask for.
+        call: as of `train_float`.
+        splits: which to take together; those that the data set has not are left out.
+
+    Raises LeukoliteError as `train_float`, or when none of the splits exists.
+    """
+    started = time.time()
+    dataset = _together(data, splits)
+    cells, groups = cells_of(dataset, folds=folds, settings=settings, groups=call.groups, tell=call.tell)
+    answers = np.zeros((len(cells.images), len(cells.labels)), np.float32)
+    for fold in range(folds):
+        run = out / f"fold{fold}"
+        call.tell(f"fold {fold + 1}/{folds}: {int((cells.folds == fold).sum())} images are held out")
+        learned = without(cells, fold, folds=settings.network.towers, seed=settings.seed)
+        # A fold that is done is not done again, unless the caller wants all anew.
+        again = call.resume is None and (run / rundir.RUN_NAME).is_file()
+        own = replace(call, resume=True) if again else call
+        train_on(learned, run, data=data, groups=groups, settings=settings, call=own)
+        held_out = np.flatnonzero(cells.folds == fold)
+        answers[held_out] = _answer(run, cells, held_out, settings=settings)
+    rundir.save_arrays(out / ANSWERS_NAME, probabilities=answers, classes=cells.classes, folds=cells.folds)
+    report = _pool(cells, answers, dataset, started=started)
+    report.save(out / REPORT_NAME)
+    return CrossValidation(cells, answers, report)
+
+
+def _together(data: str, splits: Sequence[str]) -> Dataset:
+    """Some splits of a data root as one data set, or its class folders where it has no splits."""
+    every = open_all(data)
+    chosen = [dataset for dataset in every if dataset.split in splits or dataset.split is None]
+    if not chosen or chosen[0].labels == ("",):
+        raise LeukoliteError(
+            expected=f"the splits {', '.join(splits)} or class folders below {show(data)}",
+            found=", ".join(dataset.split or "images without a label" for dataset in every),
+            remedy="choose others with --splits",
+        )
+    return join(chosen)
+
+
+def _answer(run: Path, cells: Cells, indices: Indices, *, settings: Settings) -> Probabilities:
+    """The probabilities that a finished run's exported network gives some images, float32 [m, classes]."""
+    loaded = tf.saved_model.load(str(run / rundir.MODEL_NAME))
+    logits = loaded.signatures["serving_default"]
+    stream = Stream(cells.images.paths, indices, batch_size=settings.float_stage.batch_size, view=settings.network.view)
+    parts = []
+    with progress("answer", total=len(indices)) as advance:
+        for pixels, which in stream:
+            parts.append(tf.nn.softmax(logits(pixels=to_unit(pixels))["logits"]).numpy())
+            advance(len(which))
+    return np.concatenate(parts)
+
+
+def _pool(cells: Cells, answers: Probabilities, dataset: Dataset, *, started: float) -> EvalReport:
+    """The EvalReport of all images, those that show no cell among them."""
+    best = answers.argmax(axis=1)
+    outcomes = [
+        Outcome(image.name, image.label, cells.labels[own], float(row[own]))
+        for image, row, own in zip(cells.images, answers, best, strict=True)
+    ]
+    outcomes += [Outcome(image.name, image.label, None, None) for image in cells.unseen]
+    return summarize(
+        outcomes,
+        labels=cells.labels,
+        groups=[origin.group for origin in (*cells.origins, *cells.unseen_origins)],
+        model={"file": "the network that never saw the image's source", "sha256": cells.digest, "variant": "float32"},
+        data={
+            "root": dataset.root.resolve().name,
+            "split": f"{dataset.split or 'all'}, cross-validated",
+            "sha256": cells.digest,
+            "n": len(outcomes),
+        },
+        provenance=collect(packages=rundir.PACKAGES, started=started),
+    )
