@@ -67,6 +67,6 @@ def test_images_must_be_as_large_as_the_widths_halve_them(refused, widths: tuple
 
 
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
-    assert set(PRESETS) == {"full", "quick"}
-    assert PRESETS["full"].per_class == 0
+    assert set(PRESETS) == {"full", "cell", "quick"}
+    assert PRESETS["full"].per_class == PRESETS["cell"].per_class == 0
     assert PRESETS["quick"].per_class > 0
