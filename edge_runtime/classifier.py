@@ -25,12 +25,14 @@ NO_CELL = "no stained cell in the picture"
 
 @dataclass(frozen=True)
 class Latency:
-    """Where the time of one classification went, in milliseconds."""
+    """Where the time of one classification went, in milliseconds.
+
+    `decode` is from the file to the pixels that the model sees, finding the cells included.
+    """
 
     decode: float
     invoke: float
     total: float
-    locate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,19 +150,13 @@ class Classifier:
             field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
         except LeukoliteError as error:
             return failed(name, str(error))
-        decoded = time.perf_counter()
         crops, cells = cut(field.pixels, view)
-        located = time.perf_counter()
+        decoded = time.perf_counter()
         values = [model.predict(crop) for crop in crops]
         done = time.perf_counter()
         if not np.isfinite(values).all():
             return failed(name, "expected probabilities, got NaN; the model is damaged, replace it")
-        latency = Latency(
-            decode=1e3 * (decoded - started),
-            locate=1e3 * (located - decoded),
-            invoke=1e3 * (done - located),
-            total=1e3 * (done - started),
-        )
+        latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))
         if not values:
             return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
         answers = [self._answer(each) for each in values]

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as tfl
 
 from edge_runtime.card import INTENDED_USE, SCHEMA_VERSION, Card, InputSpec, attach
 from edge_runtime.image import BACKGROUND, DECODE_RULE, RESIZE_RULE
-from edge_runtime.view import FIELD
+from edge_runtime.view import CELL, FIELD
 
 HEIGHT_PX, WIDTH_PX = 12, 16
 LABELS = ("BLUE", "DARK", "GREEN", "RED")
@@ -39,6 +39,10 @@ CARD = Card(
     licence="MIT",
     intended_use=INTENDED_USE,
 )
+
+
+# A model of the cell view: its picture is a crop of a field of 160 x 120.
+CELL_SPEC = replace(CARD.input, view=CELL, field_height=120, field_width=160)
 
 
 def bundle_bytes(*, variant: str = "int8_ptq", **changes: object) -> bytes:

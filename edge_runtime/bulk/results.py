@@ -48,7 +48,7 @@ def schema(labels: Sequence[str]) -> Any:
             pa.field("probabilities", probabilities),
             pa.field("abstained", flag, nullable=False),
             pa.field("error", text),
-            pa.field("latency_ms", pa.struct([(part, number) for part in ("decode", "invoke", "total", "locate")])),
+            pa.field("latency_ms", pa.struct([(part, number) for part in ("decode", "invoke", "total")])),
             pa.field("reason", text),
             pa.field("cells", pa.list_(pa.struct([*cell, ("abstained", flag)]))),
         ]

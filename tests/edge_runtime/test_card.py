@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from edge_runtime.card import CARD_NAME, LABELS_NAME, Card, attach, load_card, read_model
+from edge_runtime.view import View
 from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes
 
 
@@ -59,11 +60,38 @@ def test_missing_field_is_refused_by_name(field, refused):
         Card.from_json(fields)
 
 
-@pytest.mark.parametrize("field", CARD.to_json()["input"])
+VIEW_FIELDS = {"view", "field_height", "field_width"}
+
+
+@pytest.mark.parametrize("field", sorted(CARD.to_json()["input"].keys() - VIEW_FIELDS))
 def test_missing_field_of_the_input_is_refused_by_name(field, refused):
     fields = CARD.to_json()
     del fields["input"][field]
     with refused(f"KeyError: '{field}'"):
+        Card.from_json(fields)
+
+
+def test_a_card_from_before_there_were_views_shows_the_whole_field():
+    fields = CARD.to_json()
+    for field in VIEW_FIELDS:
+        del fields["input"][field]
+    assert Card.from_json(fields) == CARD
+    assert CARD.input.seen == View.whole(height_px=CARD.input.height, width_px=CARD.input.width)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"view": "whole"},
+        {"view": "field", "field_height": CARD.input.height + 1},
+        {"view": "field", "field_width": CARD.input.width - 1},
+        {"view": "cell", "field_width": 0},
+    ],
+)
+def test_a_view_that_is_none_is_refused(changes, refused):
+    fields = CARD.to_json()
+    fields["input"].update(changes)
+    with refused("a .* view of 16 x 12 in"):
         Card.from_json(fields)
 
 

@@ -1,17 +1,22 @@
+import json
 import os
 import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from edge_runtime.classifier import Classifier, Prediction, failed
+from edge_runtime.classifier import NO_CELL, Classifier, Prediction, failed
 from edge_runtime.files import sha256
 from edge_runtime.model import Model
+from edge_runtime.view import see
 from tests.conftest import COLORS
-from tests.tiny_model import CARD, LABELS, bundle_bytes
+from tests.fields import NUCLEUS, field
+from tests.tiny_model import CARD, CELL_SPEC, LABELS, bundle_bytes
 
 KEYS = ["path", "label", "confidence", "probabilities", "abstained", "error", "latency_ms"]  # as the contract has them
+KEYS += ["reason", "cells"]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +84,8 @@ def test_unreadable_picture_is_a_prediction_with_an_error(classifier, tmp_path):
         "abstained": False,
         "error": "expected a file that can be read, got No such file or directory; check the path and its permissions",
         "latency_ms": None,
+        "reason": None,
+        "cells": [],
     }
     assert prediction.top_label is None
     assert prediction == failed(prediction.path, prediction.error)
@@ -98,6 +105,84 @@ def test_latency_adds_up(classifier, picture):
     assert latency.total == pytest.approx(latency.decode + latency.invoke, rel=1e-6)
 
 
+# The cell view: the tiny model's input is a crop of 16 x 12 in a field of 160 x 120.
+
+TWO, ONE, NONE = (((30, 30, 10), (80, 120, 16)), ((60, 80, 14),), ())
+
+
+@pytest.fixture
+def of_cells(tmp_path):
+    """A classifier of cells, and of dye that is darker than its plasma."""
+    return Classifier(save(tmp_path, input=CELL_SPEC))
+
+
+@pytest.fixture
+def smear(tmp_path):
+    """Writes a field of 320 x 240 with nuclei, each (row, column, radius) in a field of half the size."""
+
+    def write(nuclei):
+        path = tmp_path / f"{len(nuclei)}.png"
+        doubled = [tuple(2 * number for number in nucleus) for nucleus in nuclei]
+        Image.fromarray(field(*doubled, height=240, width=320)).save(path)
+        return path
+
+    return write
+
+
+def test_each_cell_has_a_box_and_an_answer_and_the_main_one_is_the_picture_s(of_cells, smear):
+    prediction = of_cells.classify(smear(TWO))
+    main, other = prediction.cells
+    assert (main.box.left, main.box.top) == (pytest.approx(2 * 104, abs=8), pytest.approx(2 * 64, abs=8))
+    assert (other.box.right, other.box.bottom) == (pytest.approx(2 * 40, abs=8), pytest.approx(2 * 40, abs=8))
+    assert (prediction.label, prediction.confidence) == (main.label, main.confidence)
+    assert prediction.probabilities == main.probabilities
+    assert prediction.reason is None
+    # The nuclei are bluish: what the model says of a picture of nothing else.
+    alone = of_cells.model.predict(np.full((12, 16, 3), NUCLEUS, np.uint8))
+    assert main.label == LABELS[int(alone.argmax())]
+
+
+def test_the_interpreter_is_fed_what_training_sees(of_cells, smear):
+    fed = []
+    predict = of_cells.model.predict
+    of_cells.model.predict = lambda pixels: fed.append(pixels.copy()) or predict(pixels)
+    path = smear(TWO)
+    of_cells.classify(path)
+    assert len(fed) == 2
+    assert np.array_equal(fed[0], see(path, of_cells.card.input.seen))
+
+
+def test_a_field_without_a_cell_has_no_label_and_a_reason(of_cells, smear):
+    prediction = of_cells.classify(smear(NONE))
+    assert (prediction.label, prediction.error, prediction.abstained) == (None, None, True)
+    assert (prediction.reason, prediction.cells) == (NO_CELL, ())
+    assert (prediction.top_label, prediction.confidence, prediction.probabilities) == (None, None, {})
+    assert prediction.latency_ms.total > 0
+
+
+def test_the_threshold_is_for_each_cell(of_cells, smear):
+    sure = Classifier(of_cells.path, threshold=1.0).classify(smear(TWO))
+    assert [(cell.label, cell.abstained) for cell in sure.cells] == [(None, True)] * 2
+    assert sure.reason == f"confidence {sure.confidence:.3f} is below 1"
+    assert [cell.label for cell in of_cells.classify(smear(TWO)).cells].count(None) == 0
+
+
+def test_json_of_the_cells(of_cells, smear):
+    fields = of_cells.classify(smear(TWO)).to_json(top_k=1)
+    assert list(fields) == KEYS
+    for cell in fields["cells"]:
+        assert list(cell) == ["box", "label", "confidence", "probabilities", "abstained"]
+        assert list(cell["box"]) == ["left", "top", "right", "bottom"]
+        assert cell["probabilities"] == {cell["label"]: cell["confidence"]}
+    json.dumps(fields)
+
+
+def test_the_field_view_looks_for_no_cell(classifier, smear):
+    prediction = classifier.classify(smear(TWO))
+    assert prediction.cells == ()
+    assert prediction.label is not None
+
+
 @pytest.mark.parametrize(("top_k", "names"), [(1, "B"), (2, "BC"), (9, "BCA"), (None, "BCA")])
 def test_top_is_the_most_probable_first(top_k, names):
     prediction = Prediction("x", "B", 0.6, {"A": 0.1, "B": 0.6, "C": 0.3}, False, None, None)
@@ -115,8 +200,8 @@ def test_knows_the_digest_of_its_file(classifier, bundle):
     [
         {"labels": LABELS[:3]},
         {"labels": (*LABELS, "WHITE")},
-        {"input": replace(CARD.input, height=CARD.input.height + 1)},
-        {"input": replace(CARD.input, height=CARD.input.width, width=CARD.input.height)},
+        {"input": replace(CARD.input, height=CARD.input.height + 1, field_height=CARD.input.height + 1)},
+        {"input": replace(CARD.input, view="cell", height=CARD.input.width, width=CARD.input.height)},
         {"input": replace(CARD.input, color_order="BGR")},
         {"input": replace(CARD.input, resize="stretch")},
         {"input": replace(CARD.input, decode="whole")},

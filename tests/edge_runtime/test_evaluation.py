@@ -8,7 +8,7 @@ from edge_runtime.dataset import digest, open_dataset
 from edge_runtime.evaluation import evaluate, write_predictions
 from edge_runtime.files import sha256
 from edge_runtime.groups import Groups, read_groups
-from tests.tiny_model import LABELS
+from tests.tiny_model import CELL_SPEC, LABELS, bundle_bytes
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,13 @@ def test_every_picture_is_counted(classifier, colors, picture):
     assert report.accuracy == 8 / 9
     assert report.confusion_matrix == [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [1, 0, 0, 2]]
     assert [row.path for row in report.predictions if row.true != row.predicted] == ["TEST/RED/wrong.png"]
+
+
+def test_pictures_without_a_cell_count_as_missed_and_are_no_complaint(colors, tmp_path):
+    (tmp_path / "cells.tflite").write_bytes(bundle_bytes(input=CELL_SPEC))
+    report, complaints = evaluate(Classifier(tmp_path / "cells.tflite"), open_dataset(colors))
+    assert (report.n, report.n_errors, report.accuracy, complaints) == (8, 8, 0.0, [])
+    assert {row.predicted for row in report.predictions} == {None}
 
 
 def test_report_says_what_was_measured_on_what(classifier, colors, bundle):

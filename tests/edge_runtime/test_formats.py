@@ -1,11 +1,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
-from edge_runtime.classifier import Latency, Prediction, failed
+from edge_runtime.classifier import CellPrediction, Latency, Prediction, failed
 from edge_runtime.formats import FORMATTERS
+from edge_runtime.view import Box
 
 LABELS = ("A", "B", "C")
 NAMES = ["plain.jpg", "two\nlines.jpg", "a,b.jpg", 'say "cheese".jpg', "cr\rlf.jpg", "not-utf8-\udcff.jpg", "=1+1.jpg"]
@@ -43,14 +45,36 @@ def test_csv_has_a_row_an_image():
     good, abstained, bad = rows(text("csv", MIXED))
     assert list(good) == [
         *("path", "label", "confidence", "abstained", "error", *LABELS),
-        *("decode_ms", "invoke_ms", "total_ms"),
+        *("decode_ms", "invoke_ms", "total_ms", "reason", "cells"),
     ]
-    assert list(good.values()) == ["a.jpg", "B", "0.5", "false", "", "0.2", "0.5", "0.3", "1.0", "2.0", "3.0"]
+    assert list(good.values()) == ["a.jpg", "B", "0.5", "false", "", "0.2", "0.5", "0.3", "1.0", "2.0", "3.0", "", "0"]
     assert (abstained["label"], abstained["abstained"], abstained["confidence"]) == ("", "true", "0.5")
     assert (bad["label"], bad["confidence"], bad["error"], bad["A"], bad["total_ms"]) == (
         *("", "", "expected x, got y; do z"),
         *("", ""),
     )
+
+
+def test_a_field_without_a_cell_says_so():
+    empty = Prediction("a.jpg", None, None, {}, True, None, Latency(1.0, 2.0, 3.0), "no cell")
+    assert text("table", [empty]).splitlines()[1].endswith("a.jpg  (no cell)")
+    (row,) = rows(text("csv", [empty]))
+    assert (row["label"], row["error"], row["abstained"], row["reason"], row["cells"]) == (
+        "",
+        "",
+        "true",
+        "no cell",
+        "0",
+    )
+    assert json.loads(text("json", [empty]))[0]["reason"] == "no cell"
+
+
+def test_several_cells_are_counted():
+    cell = CellPrediction(Box(1, 2, 3, 4), "B", 0.5, {"B": 0.5}, False)
+    two = replace(named("a.jpg"), cells=(cell, cell))
+    assert "(2 cells)" in text("table", [two])
+    assert rows(text("csv", [two]))[0]["cells"] == "2"
+    assert json.loads(text("jsonl", [two]))["cells"][1]["box"] == {"left": 1, "top": 2, "right": 3, "bottom": 4}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,10 +10,20 @@ import pytest
 
 from edge_runtime import __version__
 from edge_runtime.__main__ import main
+from edge_runtime.classifier import NO_CELL
 from tests.edge_runtime.conftest import one_line
-from tests.tiny_model import CARD, bundle_bytes, model_bytes
+from tests.tiny_model import CARD, CELL_SPEC, bundle_bytes, model_bytes
 
-KEYS = {"path", "label", "confidence", "probabilities", "abstained", "error", "latency_ms"}
+KEYS = {"path", "label", "confidence", "probabilities", "abstained", "error", "latency_ms", "reason", "cells"}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "table"])
+def test_a_field_without_a_cell_is_no_failure(leukolite, picture, tmp_path, form):
+    (tmp_path / "cells.tflite").write_bytes(bundle_bytes(input=CELL_SPEC))
+    path = picture("empty.png", color="DARK")
+    status, out, errors = leukolite("classify", path, "--format", form, model=tmp_path / "cells.tflite")
+    assert (status, errors) == (0, [])
+    assert NO_CELL in out
 
 
 @pytest.mark.parametrize("form", ["jsonl", "json", "csv", "table"])

@@ -7,19 +7,10 @@ from PIL import Image
 from edge_runtime.image import BACKGROUND, decode, decode_field
 from edge_runtime.locate import Cell, locate
 from edge_runtime.view import CELL, Box, View, box_of, cut, see
+from tests.fields import NUCLEUS, field
 
 FIELD_PX = (120, 160)
 VIEW = View(CELL, 64, 64, *FIELD_PX)
-PLASMA, NUCLEUS = (230, 210, 215), (90, 40, 140)
-
-
-def field(*nuclei, height=120, width=160):
-    """A field with discs (row, column, radius) of dye; uint8 [height, width, 3]."""
-    pixels = np.full((height, width, 3), PLASMA, np.uint8)
-    rows, columns = np.mgrid[:height, :width]
-    for row, column, radius in nuclei:
-        pixels[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = NUCLEUS
-    return pixels
 
 
 def encoded(pixels, **options):

@@ -6,7 +6,8 @@ import pytest
 from edge_runtime.bulk.plan import Plan, shard_name
 from edge_runtime.bulk.results import count, schema, to_parquet
 from edge_runtime.bulk.store import Store
-from edge_runtime.classifier import Classifier, failed
+from edge_runtime.classifier import CellPrediction, Classifier, failed
+from edge_runtime.view import Box
 from tests import cluster
 from tests.tiny_model import LABELS
 
@@ -26,6 +27,9 @@ def predictions(bundle, picture):
     ]
 
 
+CELL = CellPrediction(Box(1, 2, 3, 4), "RED", 0.5, {"BLUE": 0.25, "DARK": 0.0, "GREEN": 0.25, "RED": 0.5}, False)
+
+
 def rows(content: bytes) -> list[dict]:
     from pyarrow import parquet
 
@@ -33,6 +37,7 @@ def rows(content: bytes) -> list[dict]:
 
 
 def test_a_row_is_the_contracts_object_of_its_image(predictions):
+    predictions = [*predictions, replace(predictions[0], cells=(CELL,))]
     found = rows(to_parquet(predictions, labels=LABELS))
     for row, prediction in zip(found, predictions, strict=True):
         wanted = prediction.to_json()
