@@ -45,6 +45,7 @@ def build_parser() -> Parser:
     _add_data(floats)
     floats.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run directory to write")
     _add_recipe(floats)
+    _add_split(floats)
     floats.add_argument(
         "--strategy",
         choices=STRATEGIES,
@@ -61,6 +62,7 @@ def build_parser() -> Parser:
         "--splits", type=names, default=("TRAIN", "TEST"), help="taken together (default: TRAIN,TEST)"
     )
     _add_recipe(crossval)
+    _add_split(crossval)
     _add_course(crossval)
     crossval.set_defaults(call=_crossval)
 
@@ -161,6 +163,16 @@ def _add_recipe(parser: Parser) -> None:
     parser.add_argument("--qat-class-prior", type=float)
     parser.add_argument("--qat-epochs", type=int)
     parser.add_argument("--qat-learning-rate", type=float)
+
+
+def _add_split(parser: Parser) -> None:
+    """The options of a validation split of the user's own."""
+    parser.add_argument(
+        "--validation-split",
+        metavar="FILE.csv",
+        help="which fold each image is in: path,fold (default: whole groups, dealt evenly)",
+    )
+    parser.add_argument("--allow-cut-groups", action="store_true", help="take one that parts pictures of one cell")
 
 
 def _add_course(parser: Parser) -> None:
@@ -318,6 +330,7 @@ def _start(strategy: str | None = None, cluster: Cluster | None = None) -> "Dist
 
 def _call(args: argparse.Namespace) -> "Call":
     """How a stage is to be run."""
+    from train.folds import Split
     from train.stages import Call
 
     return Call(
@@ -326,6 +339,7 @@ def _call(args: argparse.Namespace) -> "Call":
         resume=None if rejoins() and args.resume is False else args.resume,  # begun anew before another was lost
         checkpoint_every=args.checkpoint_every,
         tensorboard=args.tensorboard,
+        split=Split(split, args.allow_cut_groups) if (split := getattr(args, "validation_split", None)) else None,
     )
 
 

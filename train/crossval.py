@@ -54,7 +54,9 @@ def cross_validate(
     """
     started = time.time()
     dataset = _together(data, splits)
-    cells, groups = cells_of(dataset, folds=folds, settings=settings, groups=call.groups, tell=call.tell)
+    cells, groups = cells_of(
+        dataset, folds=folds, settings=settings, groups=call.groups, tell=call.tell, split=call.split
+    )
     answers = np.zeros((len(cells.images), len(cells.labels)), np.float32)
     for fold in range(folds):
         run = out / f"fold{fold}"
@@ -62,7 +64,7 @@ def cross_validate(
         learned = without(cells, fold, folds=settings.network.towers, seed=settings.seed)
         # A fold that is done is not done again, unless the caller wants all anew.
         again = call.resume is None and (run / rundir.RUN_NAME).is_file()
-        own = replace(call, resume=True) if again else call
+        own = replace(call, resume=True if again else call.resume, split=None)
         train_on(learned, run, data=data, groups=groups, settings=settings, call=own)
         held_out = np.flatnonzero(cells.folds == fold)
         answers[held_out] = _answer(run, cells, held_out, settings=settings)

@@ -15,6 +15,7 @@ from edge_runtime.files import read_json, write_atomic, write_json
 from train import qat, rundir
 from train.cells import Cells, Indices, sample
 from train.config import Settings
+from train.folds import Split
 from train.loading import load_cells
 from train.network import build_deployed
 from train.paired import group_numbers
@@ -31,7 +32,8 @@ def measure_run(data: str, run: Path, out: Path, *, groups: str | None, tell: Te
     """Measure the network of a finished float run on a balanced sample of its TRAIN images; the files go to `out`."""
     facts = read_json(run / rundir.RUN_NAME, what="the run.json of a finished float run")
     settings = rundir.settings_from(facts)
-    cells, _ = load_cells(data, settings=settings, groups=groups, tell=tell)
+    split = Split.from_inputs(facts.get("inputs", {}))
+    cells, _ = load_cells(data, settings=settings, groups=groups, tell=tell, split=split)
     folds = rundir.folds_digest(cells)
     same = facts["data"]["sha256"] == cells.digest and facts["data"].get("folds_sha256", folds) == folds
     if facts.get("stage") != "float" or not same:

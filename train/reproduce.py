@@ -1,7 +1,7 @@
 """Do a finished run again from what its directory says, and compare."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from edge_runtime.files import read_json, write_json
 from edge_runtime.provenance import cpu_name, git, version
 from train import operating, rundir
 from train.comparable import float_run
+from train.folds import Split
 from train.source import Tell
 from train.stages import Call, train_float, train_qat
 
@@ -81,6 +82,7 @@ def reproduce(run: Path, out: Path | None, *, data: str | None, groups: str | No
         tell(f"may come out otherwise: {difference}")
     finished = (target / rundir.RUN_NAME).is_file()
     call = Call(tell=tell, groups=groups or inputs["groups"], resume=True if finished else None, like=run)
+    call = replace(call, split=Split.from_inputs(inputs))
     _train(before, run, target, data=data or inputs["data"], call=call)
     outcome = compare(run, target, differences=differences)
     write_json(target / OUTCOME_NAME, outcome.to_json())

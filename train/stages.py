@@ -18,6 +18,7 @@ from train.cells import Cells, sample
 from train.config import Settings, StageSettings
 from train.distribution import Distribution
 from train.finish import describe, finish, plain_logits
+from train.folds import Split
 from train.loading import load_cells
 from train.loop import Stage, batches, fit, forward_of, parts_of
 from train.source import Tell, is_rehearsal
@@ -29,7 +30,7 @@ class Call:
     """How a stage is run, none of which changes what it gives.
 
     `resume` True only goes on with an unfinished run, False always begins anew, None does what fits. Other images than
-    those of the run `like` are refused.
+    those of the run `like` are refused. `split` is who is held out for whom; by default whole groups are dealt evenly.
     """
 
     tell: Tell
@@ -38,12 +39,13 @@ class Call:
     checkpoint_every: int = 100
     tensorboard: bool = False
     like: Path | None = None
+    split: Split | None = None
     distribution: Distribution = field(default_factory=Distribution)
 
 
 def train_float(data: str, out: Path, *, settings: Settings, call: Call) -> EvalReport:
     """Train the float network and leave its run directory in `out`; returns the held-out report."""
-    cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell)
+    cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=call.split)
     if call.like:
         _check_images(read_json(call.like / rundir.RUN_NAME, what="the run.json of a finished run"), cells, call.like)
     return train_on(cells, out, data=data, groups=origin, settings=settings, call=call)
@@ -80,7 +82,7 @@ def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Setti
         **_common(cells, out, settings=settings, call=call),
     )
     position = fit(stage)
-    facts = _facts("float", "float32", data, groups, deployed) | {"inputs": {"data": data, "groups": call.groups}}
+    facts = _facts("float", "float32", data, groups, deployed) | {"inputs": _inputs(data, call, call.split)}
     report = call.distribution.conclude(
         lambda: finish(stage, deployed, position, settings=settings, started=started, facts=facts).to_json()
     )
@@ -98,7 +100,8 @@ def train_qat(
     before = _read_float_run(run, out)
     settings = rundir.settings_from(before)
     settings = replace(settings, qat_stage=change(settings.qat_stage))
-    cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell)
+    split = call.split or Split.from_inputs(before.get("inputs", {}))
+    cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=split)
     _check_images(before, cells, run)
     weights = run / rundir.WEIGHTS_NAME
     start = {"starts_from_sha256": sha256(weights.read_bytes())}
@@ -121,7 +124,7 @@ def train_qat(
     _keep_untrained(stage)
     position = fit(stage)
     qat.settle_kernels(quantized)  # averaged ranges are not the ranges of averaged kernels
-    inputs = {"data": data, "groups": call.groups, "run": str(run)}
+    inputs = _inputs(data, call, split) | {"run": str(run)}
     facts = _facts("qat", "int8_qat", data, origin, deployed) | start | {"inputs": inputs}
     return finish(stage, quantized, position, settings=settings, started=started, facts=facts)
 
@@ -189,6 +192,11 @@ def _common(cells: Cells, out: Path, *, settings: Settings, call: Call) -> dict[
         "checkpoint_every": call.checkpoint_every,
         "log": TensorBoardLog(out / rundir.TENSORBOARD_NAME) if watched else None,
     }
+
+
+def _inputs(data: str, call: Call, split: Split | None) -> dict[str, Any]:
+    """Where a run's images, groups and folds came from, so that it can be done again."""
+    return {"data": data, "groups": call.groups} | (split.to_inputs() if split else {})
 
 
 def _facts(name: str, variant: str, data: str, groups: str, deployed: keras.Model) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def test_a_stage_is_called_with_what_was_asked_for(capsys, called, command):
 )
 @pytest.mark.parametrize("command", [FLOAT, QAT], ids=["float", "qat"])
 def test_course_of_a_stage_is_as_asked_for_and_its_settings_are_not_touched(called, command, options, changes):
-    plain = {"groups": None, "resume": None, "checkpoint_every": 100, "tensorboard": False, "like": None}
+    plain = {"groups": None, "resume": None, "checkpoint_every": 100, "tensorboard": False, "like": None, "split": None}
     assert main([*command, *options]) == 0
     course = {name: value for name, value in vars(called["call"]).items() if name not in ("tell", "distribution")}
     assert course == plain | changes
