@@ -60,6 +60,14 @@ def build_parser() -> Parser:
     seeds.add_argument("--name", default="seeds", help="of the figure in the README (default: seeds)")
     seeds.set_defaults(call=_seeds)
 
+    parts = commands.add_parser("subsets", help="TEST without what TRAIN has seen, without doubtful labels, by source")
+    parts.add_argument("--report", required=True, metavar="FILE.json", help="EvalReport of a whole split")
+    parts.add_argument("--groups", required=True, metavar="FILE.csv", help="of all splits")
+    parts.add_argument("--doubted", required=True, metavar="FILE.csv", help="the sources.csv of `train crossval`")
+    parts.add_argument("--out", required=True, metavar="FILE.md")
+    parts.add_argument("--readme", metavar="FILE", help="update its figure `subsets`")
+    parts.set_defaults(call=_subsets)
+
     rate = commands.add_parser("input", help="measure the training's input pipeline by itself")
     rate.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are read")
     rate.add_argument("--out", required=True, metavar="FILE.json", help="write all samples there")
@@ -164,6 +172,22 @@ def _seeds(args: argparse.Namespace) -> int:
         write_json(args.json, found.to_json())
     if args.readme:
         readme.update(args.readme, args.name, text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _subsets(args: argparse.Namespace) -> int:
+    """Divide a report."""
+    from benchmarks import readme, subsets
+    from edge_runtime.files import write_atomic
+    from edge_runtime.groups import read_groups
+    from edge_runtime.report import load_report
+
+    doubted = subsets.read_doubted(args.doubted)
+    text = "".join(subsets.to_markdown(load_report(args.report), read_groups(args.groups), doubted=doubted))
+    write_atomic(args.out, [text.encode()])
+    if args.readme:
+        readme.update(args.readme, "subsets", text)
     sys.stdout.write(text)
     return DONE
 

@@ -49,6 +49,15 @@ class Groups:
                 best = (shared, None if shared == best[0] else origin)
         return best[1]
 
+    def below(self, folder: str) -> frozenset[str]:
+        """The groups with an image below a folder of that name, such as a split's."""
+        return frozenset(
+            origin.group
+            for rows in self._by_name.values()
+            for path, origin in rows
+            if folder in PurePath(path).parts[:-1]
+        )
+
     def assign(self, images: Sequence[LabelledImage]) -> list[Origin]:
         """The origin of each image, in order; LeukoliteError when one is not in the file."""
         origins = [self.find(image) for image in images]

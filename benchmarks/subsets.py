@@ -1,0 +1,117 @@
+"""TEST as a sceptic would cut it: as published, without what TRAIN has seen, without doubtful labels, by source."""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.disputed import Source, by_source
+from benchmarks.markdown import table
+from edge_runtime.dataset import LabelledImage
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.groups import Groups, Origin
+from edge_runtime.report import EvalReport, Outcome, summarize
+
+LEARNED_FROM = "TRAIN"
+Doubted = frozenset[tuple[str, str]]
+"""Sources in doubt, with the label that is: a photograph may carry two."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A part of a report's images: what it is, its figures, and its number of sources."""
+
+    name: str
+    report: EvalReport
+    sources: int
+
+
+def read_doubted(path: str | os.PathLike[str]) -> Doubted:
+    """The sources in doubt in a sources.csv that `python -m train crossval` wrote."""
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as stream:
+            return frozenset((row["source"], row["label"]) for row in csv.DictReader(stream) if row["suggested"])
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise LeukoliteError(
+            expected=f"the sources.csv of a cross-validation at {show(path)}",
+            found=reason(error),
+            remedy="make it with `python -m train crossval`",
+        ) from error
+
+
+def divide(report: EvalReport, groups: Groups, *, doubted: Doubted) -> list[Subset]:
+    """The subsets of a report of one split: all, without groups that TRAIN has too, and without doubtful labels.
+
+    Raises LeukoliteError when `groups` lacks an image.
+    """
+    rows = report.predictions
+    origins = groups.assign([LabelledImage(path=row.path, name=row.path, label=row.true) for row in rows])
+    learned = groups.below(LEARNED_FROM)
+    fresh = [origin.group not in learned for origin in origins]
+    sure = [(origin.source, row.true) not in doubted for origin, row in zip(origins, rows, strict=True)]
+    cuts = {
+        "as published": [True] * len(rows),
+        f"without groups that also occur in {LEARNED_FROM}": fresh,
+        "without sources whose label is in doubt": sure,
+        "without either": [one and other for one, other in zip(fresh, sure, strict=True)],
+    }
+    return [_subset(name, report, rows, origins, kept) for name, kept in cuts.items() if any(kept)]
+
+
+def _subset(
+    name: str, report: EvalReport, rows: Sequence[Outcome], origins: Sequence[Origin], kept: Sequence[bool]
+) -> Subset:
+    """The figures of the rows kept."""
+    chosen = [index for index, keep in enumerate(kept) if keep]
+    part = summarize(
+        [rows[index] for index in chosen],
+        labels=report.labels,
+        groups=[origins[index].group for index in chosen],
+        model=report.model,
+        data=report.data,
+        provenance=report.provenance,
+    )
+    return Subset(name, part, len({(origins[index].source, rows[index].true) for index in chosen}))
+
+
+def to_markdown(report: EvalReport, groups: Groups, *, doubted: Doubted) -> Iterator[str]:
+    """The subsets and every source as tables."""
+    subsets, sources = divide(report, groups, doubted=doubted), by_source(report, groups)
+    rows: list[tuple[object, ...]] = [_row(subset) for subset in subsets]
+    once = float(np.mean([source.share_right for source in sources]))
+    rows.append(("each source counting once", f"{report.n:,}", len(sources), f"{once:.4f}", "-", "-"))
+    split, variant = report.data["split"], report.model["variant"]
+    yield f"{split}, {variant} model, intervals (95 %) by resampling groups of source cells:\n\n"
+    yield table(("images", "n", "sources", "accuracy", "by cell", "lowest TPR"), rows, align="lrrrll")
+    yield (
+        "\nDoubt is cross-validated models' (`python -m train crossval`, confident learning), not anyone's eye; these"
+        " labels stay in the headline figure. Figures without them estimate nothing new: they were left out for the"
+        " answers that models gave.\n\n"
+    )
+    named = {(Path(source).stem, label) for source, label in doubted}
+    yield f"<details><summary>{split} by source: {len(sources)} photographs</summary>\n\n"
+    yield table(
+        ("source", "label", "in doubt", "images", "right", "mostly answered"),
+        [(*_named(source, named), source.images, f"{source.share_right:.2f}", source.answered) for source in sources],
+        align="lllrrl",
+    )
+    yield "\n</details>\n"
+
+
+def _named(source: Source, doubted: set[tuple[str, str]]) -> tuple[str, str, str]:
+    """A source's name, label and whether that is in doubt."""
+    return source.name, source.label, "yes" if (source.name, source.label) in doubted else ""
+
+
+def _row(subset: Subset) -> tuple[str, ...]:
+    """One row of the table."""
+    report = subset.report
+    low, high = (report.groups or {})["accuracy_ci95"]
+    rates = {label: own.tpr for label, own in report.per_class.items() if own.tpr is not None}
+    worst = min(rates, key=rates.__getitem__)
+    interval = f"{low:.3f} to {high:.3f}"
+    accuracy = f"{report.accuracy:.4f}"
+    return subset.name, f"{report.n:,}", str(subset.sources), accuracy, interval, f"{rates[worst]:.4f} {worst}"

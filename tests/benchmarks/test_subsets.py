@@ -1,0 +1,97 @@
+"""TEST is divided by groups and doubts, and nothing is lost on the way."""
+
+import pytest
+
+from benchmarks import subsets
+from benchmarks.__main__ import main
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.groups import Groups, Origin
+from edge_runtime.report import EvalReport, Outcome, summarize
+
+# source, group, true, predicted; the group g1 occurs in TRAIN too, the label of s3 is in doubt.
+ROWS = (
+    ("s1", "g1", "A", "A"),
+    ("s1", "g1", "A", "A"),
+    ("s2", "g2", "A", "A"),
+    ("s2", "g2", "A", "B"),
+    ("s3", "g3", "A", "B"),
+    ("s4", "g4", "B", "B"),
+)
+DOUBTED = frozenset({("s3", "A")})
+
+
+@pytest.fixture
+def report() -> EvalReport:
+    outcomes = [Outcome(f"TEST/{row[2]}/{number}.png", row[2], row[3], 0.5) for number, row in enumerate(ROWS)]
+    model = {"variant": "int8_qat", "sha256": "0", "file": "m"}
+    data = {"split": "TEST", "sha256": "1"}
+    return summarize(outcomes, labels=["A", "B"], groups=None, model=model, data=data, provenance={})
+
+
+@pytest.fixture
+def rows() -> list[tuple[str, Origin]]:
+    own = [(f"TEST/{row[2]}/{number}.png", Origin(row[0], row[1])) for number, row in enumerate(ROWS)]
+    return [*own, ("TRAIN/A/other.png", Origin("s1", "g1")), ("TRAIN/A/2.png", Origin("s9", "g9"))]
+
+
+def test_each_subset_leaves_out_what_it_says(report, rows):
+    found = subsets.divide(report, Groups(rows), doubted=DOUBTED)
+    assert [(part.report.n, part.sources, part.report.accuracy) for part in found] == [
+        (6, 4, 4 / 6),
+        (4, 3, 2 / 4),  # without s1
+        (5, 3, 4 / 5),  # without s3
+        (3, 2, 2 / 3),
+    ]
+    assert found[0].report.groups["n"] == 4
+
+
+def test_a_doubt_is_of_a_label_and_not_of_a_photograph(report, rows):
+    found = subsets.divide(report, Groups(rows), doubted=frozenset({("s3", "B")}))
+    assert found[2].report.n == 6
+
+
+def test_a_subset_of_nothing_is_left_out(report, rows):
+    everything = frozenset((row[0], row[2]) for row in ROWS)
+    found = subsets.divide(report, Groups(rows), doubted=everything)
+    assert [part.name for part in found] == ["as published", "without groups that also occur in TRAIN"]
+
+
+def test_tables_name_every_source_and_the_doubtful(report, rows):
+    text = "".join(subsets.to_markdown(report, Groups(rows), doubted=DOUBTED))
+    assert "| as published" in text
+    assert "0.6667" in text
+    assert "each source counting once" in text
+    assert f"{(1 + 0.5 + 0 + 1) / 4:.4f}" in text
+    doubtful = [line for line in text.splitlines() if "| yes" in line]
+    assert len(doubtful) == 1
+    assert doubtful[0].startswith("| s3 ")
+    assert all(f"| {source} " in text for source in ("s1", "s2", "s3", "s4"))
+
+
+def test_command_writes_the_page_and_the_readme(report, rows, tmp_path, capsys):
+    report.save(tmp_path / "report.json")
+    lines = [f"{path},{origin.source},{origin.group}\n" for path, origin in rows]
+    (tmp_path / "groups.csv").write_text("".join(["path,source,group\n", *lines]))
+    (tmp_path / "sources.csv").write_text("source,label,suggested\ns3,A,B\ns1,A,\n")
+    (tmp_path / "README.md").write_text("<!-- figures:subsets begin -->\n<!-- figures:subsets end -->\n")
+    given = {"report": "report.json", "groups": "groups.csv", "doubted": "sources.csv", "out": "subsets.md"}
+    options = [part for name, file in given.items() for part in (f"--{name}", str(tmp_path / file))]
+    assert main(["subsets", *options, "--readme", str(tmp_path / "README.md")]) == 0
+    page = (tmp_path / "subsets.md").read_text()
+    assert capsys.readouterr().out == page
+    assert page.strip() in (tmp_path / "README.md").read_text()
+    assert page.count("| yes") == 1
+
+
+@pytest.mark.parametrize("text", [None, "source,label\ns3,A\n"])
+def test_what_is_no_table_of_sources_is_refused(tmp_path, text):
+    if text:
+        (tmp_path / "sources.csv").write_text(text)
+    with pytest.raises(LeukoliteError, match=r"the sources\.csv of a cross-validation"):
+        subsets.read_doubted(tmp_path / "sources.csv")
+
+
+def test_groups_below_a_folder():
+    groups = Groups([("TRAIN/A/1.png", Origin("s", "g")), ("TEST/TRAIN.png", Origin("t", "h"))])
+    assert groups.below("TRAIN") == {"g"}
+    assert groups.below("1.png") == frozenset()
