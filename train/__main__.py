@@ -66,6 +66,11 @@ def build_parser() -> Parser:
     _add_course(crossval)
     crossval.set_defaults(call=_crossval)
 
+    trials = commands.add_parser("trials", help="one table of several cross-validations' trial.json")
+    trials.add_argument("trials", nargs="+", type=Path, metavar="FILE.json", help="named by the file")
+    trials.add_argument("--out", type=Path, metavar="FILE.md")
+    trials.set_defaults(call=_trials)
+
     qat = commands.add_parser("qat", help="fine-tune a float run's network for int8")
     _add_data(qat)
     qat.add_argument("--run", required=True, type=Path, metavar="RUN", help="run directory of the float network")
@@ -251,17 +256,32 @@ def _crossval(args: argparse.Namespace) -> int:
     _start()
     from train.crossval import cross_validate
     from train.crossval_report import save
+    from train.trials import record
 
     found = cross_validate(
         args.data, args.out, folds=args.folds, settings=settings, call=_call(args), splits=args.splits
     )
     sources, report = save(found, args.out), found.report
+    record(report, args.out, settings=settings, folds=args.folds)
     for label, rates in report.per_class.items():
         print(f"{label}: n {rates.n}, TPR {rates.tpr:.4f}, TNR {rates.tnr:.4f}")
     print(
         f"{args.out}: cross-validated balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images of"
         f" {len(sources)} sources, {sum(answer.suggested is not None for answer in sources)} of doubtful label"
     )
+    return DONE
+
+
+def _trials(args: argparse.Namespace) -> int:
+    """Tabulate trials."""
+    _start()
+    from edge_runtime.files import write_atomic
+    from train.trials import read, to_markdown
+
+    text = "".join(f"{line}\n" for line in to_markdown({path.stem: read(path) for path in args.trials}))
+    if args.out:
+        write_atomic(args.out, [text.encode()])
+    print(text, end="")
     return DONE
 
 

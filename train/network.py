@@ -116,6 +116,20 @@ def fold(trained: keras.Model, deployed: keras.Model, settings: NetworkSettings)
         deployed.get_layer(f"tower{tower}_head").set_weights(trained.get_layer(f"tower{tower}_head").get_weights())
 
 
+def multiply_adds(settings: NetworkSettings, *, classes: int) -> int:
+    """The multiplications of one picture, each with its addition: convolutions and heads of all towers."""
+    height, width, channels = settings.view.height_px, settings.view.width_px, 3
+    total = 0
+    for depth, own in enumerate(settings.widths):
+        if depth == 0:
+            height, width = -(-height // 2), -(-width // 2)
+        total += height * width * 9 * channels * own
+        if 0 < depth < len(settings.widths) - 1:
+            height, width = height // 2, width // 2
+        channels = own
+    return settings.towers * (total + channels * classes)
+
+
 def shift_heads(model: keras.Model, *, by: npt.NDArray[np.float64]) -> None:
     """Add to every tower's logits: `by` float64 [classes] goes into the heads' biases and costs nothing.
 

@@ -1,0 +1,119 @@
+"""One table of all recipes that were tried, from what each cross-validation left."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import read_json, write_json
+from edge_runtime.report import EvalReport
+from train import rundir
+from train.config import PRESETS, Settings
+from train.network import multiply_adds
+
+TRIAL_NAME = "trial.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one recipe gave in cross-validation.
+
+    `tpr` and `tnr` are by class, `accuracy_ci95` from resampling groups of source cells; `multiply_adds` are of one
+    picture, all towers.
+    """
+
+    splits: str
+    folds: int
+    n: int
+    n_groups: int
+    settings: Mapping[str, Any]
+    parameters: int
+    multiply_adds: int
+    balanced_accuracy: float
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    tpr: Mapping[str, float]
+    tnr: Mapping[str, float]
+    provenance: Mapping[str, Any]
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def lowest_tpr(self) -> tuple[float, str]:
+        """That of the class found worst, and which that is."""
+        return min((rate, label) for label, rate in self.tpr.items())
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of all fields."""
+        return asdict(self)
+
+
+def record(report: EvalReport, out: Path, *, settings: Settings, folds: int) -> Trial:
+    """Write the trial.json of a cross-validation whose run directories are in `out`."""
+    run = read_json(out / "fold0" / rundir.RUN_NAME, what="the run.json of a fold")
+    groups = report.groups or {}
+    trial = Trial(
+        splits=str(report.data["split"]).partition(",")[0],
+        folds=folds,
+        n=report.n,
+        n_groups=groups["n"],
+        settings=rundir.to_plain(settings),
+        parameters=run["parameters"],
+        multiply_adds=multiply_adds(settings.network, classes=len(report.labels)),
+        balanced_accuracy=report.balanced_accuracy or 0.0,
+        accuracy=report.accuracy or 0.0,
+        accuracy_ci95=groups["accuracy_ci95"],
+        tpr={label: rates.tpr or 0.0 for label, rates in report.per_class.items()},
+        tnr={label: rates.tnr or 0.0 for label, rates in report.per_class.items()},
+        provenance=report.provenance,
+    )
+    write_json(out / TRIAL_NAME, trial.to_json())
+    return trial
+
+
+def read(path: Path) -> Trial:
+    """A trial.json; LeukoliteError when it is none."""
+    fields = read_json(path, what="the trial.json of a cross-validation")
+    try:
+        if fields["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema {fields['schema_version']}")
+        return Trial(**{**fields, "accuracy_ci95": tuple(fields["accuracy_ci95"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise LeukoliteError(
+            expected=f"the trial.json of a cross-validation at {show(path)}",
+            found=reason(error),
+            remedy="make it with `python -m train crossval`",
+        ) from error
+
+
+def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
+    """The trials by name, the best first; those on other splits in a table of their own."""
+    for splits in sorted({trial.splits for trial in trials.values()}):
+        own = {name: trial for name, trial in trials.items() if trial.splits == splits}
+        any_trial = next(iter(own.values()))
+        yield f"{splits}, {any_trial.n:,} images in {any_trial.n_groups} groups of source cells:"
+        yield ""
+        yield "| trial | balanced accuracy | accuracy by group (95 %) | lowest TPR | weights | MACs, M | differs by |"
+        yield "|:--|--:|:--|:--|--:|--:|:--|"
+        for name, trial in sorted(own.items(), key=lambda item: -item[1].balanced_accuracy):
+            (low, high), (rate, label) = trial.accuracy_ci95, trial.lowest_tpr
+            yield (
+                f"| {name} | {trial.balanced_accuracy:.4f} | {low:.3f} to {high:.3f} | {rate:.4f} {label}"
+                f" | {trial.parameters:,} | {trial.multiply_adds / 1e6:.1f} | {', '.join(_changes(trial))} |"
+            )
+        yield ""
+
+
+def _changes(trial: Trial) -> Iterable[str]:
+    """What of the settings is not the preset cell's, seed and folds included."""
+    usual = rundir.to_plain(PRESETS["cell"])
+    for part in ("network", "float_stage"):
+        for name, value in trial.settings[part].items():
+            if value != usual[part].get(name):
+                yield f"{name} {value}"
+    for name in ("per_class", "seed"):
+        if trial.settings[name] != usual[name]:
+            yield f"{name} {trial.settings[name]}"
+    if trial.folds != 5:
+        yield f"{trial.folds} folds"
