@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help record ship figures always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record ship figures always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -109,6 +109,13 @@ $(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
 		--verdict $(VERDICT) --latency $(LATENCY) --history $(BUILD)/float/history.csv \
 		$(groups_option) --out $(BUILD)/reports
 
+# How good the recipe is on cells it never saw, over TRAIN and TEST together; kept in reports/crossval/.
+crossval: $(SOURCE)
+	$(PY) -m train crossval --data $(BUILD)/data/root --preset cell --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
+	mkdir -p $(KEPT)/crossval
+	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $$(test -e failing.png && echo failing.png) \
+		$(CURDIR)/$(KEPT)/crossval/
+
 # For a release. `make record SEED=n` keeps the reports of a seed in reports/, `make ship SEED=n` its bundles in the
 # package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.
 MODELS := edge_runtime/models
@@ -138,6 +145,9 @@ figures: $(SOURCE)
 	  $(PY) -m benchmarks report --int8 $(KEPT)/shipped-int8.json --float32 $(KEPT)/shipped-float32.json \
 	    --verdict $(KEPT)/verdict.json --latency $(KEPT)/latency.json --groups $(GROUPS) --out $(KEPT) --readme $$page
 	done
+	$(PY) -m benchmarks subsets --report $(KEPT)/shipped-int8.json --groups $(GROUPS) \
+		--doubted $(KEPT)/crossval/sources.csv --trial $(KEPT)/crossval/trial.json \
+		--out $(KEPT)/subsets.md --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/test/seed*.json' --out $(KEPT)/seeds-test.md --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/held-out/seed*.json' --out $(KEPT)/seeds-held-out.md \
 		--name held-out --readme README.md

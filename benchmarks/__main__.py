@@ -64,6 +64,7 @@ def build_parser() -> Parser:
     parts.add_argument("--report", required=True, metavar="FILE.json", help="EvalReport of a whole split")
     parts.add_argument("--groups", required=True, metavar="FILE.csv", help="of all splits")
     parts.add_argument("--doubted", required=True, metavar="FILE.csv", help="the sources.csv of `train crossval`")
+    parts.add_argument("--trial", metavar="FILE.json", help="that cross-validation's trial.json, for a sentence on it")
     parts.add_argument("--out", required=True, metavar="FILE.md")
     parts.add_argument("--readme", metavar="FILE", help="update its figure `subsets`")
     parts.set_defaults(call=_subsets)
@@ -185,6 +186,7 @@ def _subsets(args: argparse.Namespace) -> int:
 
     doubted = subsets.read_doubted(args.doubted)
     text = "".join(subsets.to_markdown(load_report(args.report), read_groups(args.groups), doubted=doubted))
+    text = (subsets.describe_trial(args.trial) if args.trial else "") + text
     write_atomic(args.out, [text.encode()])
     if args.readme:
         readme.update(args.readme, "subsets", text)

@@ -12,6 +12,7 @@ from benchmarks.disputed import Source, by_source
 from benchmarks.markdown import table
 from edge_runtime.dataset import LabelledImage
 from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import read_json
 from edge_runtime.groups import Groups, Origin
 from edge_runtime.report import EvalReport, Outcome, summarize
 
@@ -99,6 +100,28 @@ def to_markdown(report: EvalReport, groups: Groups, *, doubted: Doubted) -> Iter
         align="lllrrl",
     )
     yield "\n</details>\n"
+
+
+def describe_trial(path: str | os.PathLike[str]) -> str:
+    """A sentence on a cross-validation, from the trial.json that `python -m train crossval` wrote."""
+    trial = read_json(path, what="the trial.json of a cross-validation")
+    try:
+        network, (low, high) = trial["settings"]["network"], trial["accuracy_ci95"]
+        worst = min(trial["tpr"], key=trial["tpr"].__getitem__)
+        view = f"crops of {network['crop_px']} px" if network["crop_px"] else "whole fields"
+        return (
+            f"Cross-validated over {trial['splits']}, {trial['n']:,} images in {trial['n_groups']} groups of source"
+            f" cells, {trial['folds']} folds, each group answered once by networks that never saw it ({view},"
+            f" {trial['parameters']:,} weights, seed {trial['settings']['seed']}): balanced accuracy"
+            f" **{trial['balanced_accuracy']:.4f}**, accuracy {trial['accuracy']:.4f} ({low:.3f} to {high:.3f} by"
+            f" group), lowest TPR {trial['tpr'][worst]:.4f} {worst}.\n\n"
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise LeukoliteError(
+            expected=f"the trial.json of a cross-validation at {show(path)}",
+            found=reason(error),
+            remedy="make it with `python -m train crossval`",
+        ) from error
 
 
 def _named(source: Source, doubted: set[tuple[str, str]]) -> tuple[str, str, str]:

@@ -1,5 +1,7 @@
 """TEST is divided by groups and doubts, and nothing is lost on the way."""
 
+import json
+
 import pytest
 
 from benchmarks import subsets
@@ -81,6 +83,35 @@ def test_command_writes_the_page_and_the_readme(report, rows, tmp_path, capsys):
     assert capsys.readouterr().out == page
     assert page.strip() in (tmp_path / "README.md").read_text()
     assert page.count("| yes") == 1
+
+
+TRIAL = {
+    "settings": {"seed": 3, "network": {"crop_px": 64}},
+    "splits": "TEST+TRAIN",
+    "folds": 5,
+    "n": 1200,
+    "n_groups": 31,
+    "parameters": 4000,
+    "balanced_accuracy": 0.87654,
+    "accuracy": 0.87,
+    "accuracy_ci95": [0.8, 0.9],
+    "tpr": {"A": 0.9, "B": 0.81},
+}
+
+
+def test_a_trial_in_one_sentence(tmp_path):
+    (tmp_path / "trial.json").write_text(json.dumps(TRIAL))
+    text = subsets.describe_trial(tmp_path / "trial.json")
+    assert "over TEST+TRAIN, 1,200 images in 31 groups" in text
+    assert "crops of 64 px, 4,000 weights, seed 3" in text
+    assert "**0.8765**, accuracy 0.8700 (0.800 to 0.900 by group), lowest TPR 0.8100 B." in text
+
+
+@pytest.mark.parametrize("lacking", TRIAL)
+def test_what_is_no_trial_is_refused(tmp_path, lacking):
+    (tmp_path / "trial.json").write_text(json.dumps({name: value for name, value in TRIAL.items() if name != lacking}))
+    with pytest.raises(LeukoliteError, match=rf"the trial\.json of a cross-validation .*{lacking}"):
+        subsets.describe_trial(tmp_path / "trial.json")
 
 
 @pytest.mark.parametrize("text", [None, "source,label\ns3,A\n"])
