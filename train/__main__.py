@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from train.stages import Call
 
 PROG = "train"
+CHOSEN = "chosen"
 STRATEGIES = ("mirrored", "multiworker")
 tell = partial(note, PROG)
 
@@ -78,7 +79,7 @@ def build_parser() -> Parser:
     qat.add_argument("--strategy", choices=STRATEGIES, help="refused: fine-tuning stays on one worker")
     qat.add_argument("--epochs", type=int, help="default: what the float run was told")
     qat.add_argument("--learning-rate", type=float, help="the same")
-    qat.add_argument("--class-prior", type=float, help="the same")
+    qat.add_argument("--class-prior", type=prior, help="the same")
     _add_course(qat)
     qat.set_defaults(call=_qat)
 
@@ -130,6 +131,11 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def prior(text: str) -> float | str:
+    """A strength of the class prior, or CHOSEN for one that the run is to choose."""
+    return CHOSEN if text == CHOSEN else float(text)
+
+
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated names."""
     return tuple(part for part in text.split(",") if part)
@@ -164,8 +170,10 @@ def _add_recipe(parser: Parser) -> None:
     parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
     parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
     parser.add_argument("--dropout", type=float)
-    parser.add_argument("--class-prior", type=float, help="how often the class prior is taken out (default: preset's)")
-    parser.add_argument("--qat-class-prior", type=float)
+    parser.add_argument(
+        "--class-prior", type=prior, help="how often it is taken out, or `chosen` by held-out cells (default: preset's)"
+    )
+    parser.add_argument("--qat-class-prior", type=prior)
     parser.add_argument("--qat-epochs", type=int)
     parser.add_argument("--qat-learning-rate", type=float)
 
@@ -205,7 +213,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     given = {name: value for name, value in vars(args).items() if value is not None}
 
     def pick(names: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
-        return {name: given[prefix + name] for name in names if prefix + name in given}
+        return {name: _or_chosen(given[prefix + name]) for name in names if prefix + name in given}
 
     if "crop" in given:
         given["crop_px"] = given.pop("crop")
@@ -222,6 +230,11 @@ def settings_of(args: argparse.Namespace) -> Settings:
     float_stage: StageSettings = replace(preset.float_stage, **pick(optimised))
     qat_stage: StageSettings = replace(preset.qat_stage, **pick(("epochs", "learning_rate", "class_prior"), "qat_"))
     return replace(preset, network=network, float_stage=float_stage, qat_stage=qat_stage, **pick(("seed", "per_class")))
+
+
+def _or_chosen(value: Any) -> Any:
+    """None, which the settings hold for it, for CHOSEN."""
+    return None if value == CHOSEN else value
 
 
 def _data(args: argparse.Namespace) -> int:
@@ -299,7 +312,7 @@ def _qat(args: argparse.Namespace) -> int:
     from train.stages import train_qat
 
     names = ("epochs", "learning_rate", "class_prior")
-    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    given = {name: _or_chosen(value) for name in names if (value := getattr(args, name)) is not None}
     report = train_qat(args.data, args.run, args.out, call=_call(args), change=lambda own: replace(own, **given))
     print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
     return DONE

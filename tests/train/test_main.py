@@ -46,6 +46,14 @@ def test_without_options_the_preset_holds():
     assert settings_of(build_parser().parse_args(FLOAT)) == PRESETS["full"]
 
 
+def test_a_prior_may_be_left_to_the_run() -> None:
+    chosen = settings_of(build_parser().parse_args([*FLOAT, "--class-prior", "chosen", "--qat-class-prior", "chosen"]))
+    assert (chosen.float_stage.class_prior, chosen.qat_stage.class_prior) == (None, None)
+    given = settings_of(build_parser().parse_args([*FLOAT, "--class-prior", "0.5", "--crop", "64", "--dropout", "0"]))
+    assert given.float_stage.class_prior == 0.5
+    assert (given.network.crop_px, given.network.dropout) == (64, 0)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "place"),
     [
