@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from benchmarks.picture import Picture
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.golden import golden_input
+from edge_runtime.image import Pixels
+from edge_runtime.view import see
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,16 @@ class Subject:
 
     @property
     def size_px(self) -> dict[str, int]:
-        """The model's input size, as `edge_runtime.image.decode` takes it."""
-        return {"height_px": self.classifier.model.height_px, "width_px": self.classifier.model.width_px}
+        """The size that pictures are decoded to for this model, as `edge_runtime.image.decode` takes it."""
+        view = self.classifier.card.input.seen
+        return {"height_px": view.field_height_px, "width_px": view.field_width_px}
+
+    @property
+    def pixels(self) -> Pixels:
+        """What the model is shown of the picture; a made-up crop where a model of cells finds none in it."""
+        view = self.classifier.card.input.seen
+        seen = see(self.picture.content, view)
+        return golden_input(height_px=view.height_px, width_px=view.width_px) if seen is None else seen
 
     def about(self, stage: str) -> dict[str, object]:
         """What was measured, as `benchmarks.latency` reads it back."""

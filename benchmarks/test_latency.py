@@ -19,7 +19,7 @@ def measured(stage: str) -> pytest.MarkDecorator:
 
 @measured("decode")
 def test_decode(benchmark: Any, subject: Subject) -> None:
-    """JPEG bytes to uint8 pixels of the model's size."""
+    """JPEG bytes to the uint8 pixels that the model, or the search for cells, begins with."""
     benchmark.extra_info.update(subject.about("decode"))
     pixels = benchmark(decode, subject.picture.content, **subject.size_px)
     assert pixels.shape == (*subject.size_px.values(), 3)
@@ -29,8 +29,7 @@ def test_decode(benchmark: Any, subject: Subject) -> None:
 def test_invoke(benchmark: Any, subject: Subject) -> None:
     """Pixels to the raw output tensor, copies in and out included."""
     benchmark.extra_info.update(subject.about("invoke"))
-    pixels = decode(subject.picture.content, **subject.size_px)
-    raw = benchmark(subject.classifier.model.invoke, pixels)
+    raw = benchmark(subject.classifier.model.invoke, subject.pixels)
     assert raw.shape == (subject.classifier.model.num_classes,)
 
 

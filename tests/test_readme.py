@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report, seeds
+from benchmarks import report, seeds, subsets
 from benchmarks.evidence import gather
 from benchmarks.readme import is_current
+from edge_runtime.groups import read_groups
+from edge_runtime.report import load_report
+from train import trials
 from train.smears import SmearSettings, generate
 
 CHECKOUT = Path(__file__).parent.parent
 REPORTS = CHECKOUT / "reports"
 README = CHECKOUT / "README.md"
 MODEL_CARD = CHECKOUT / "edge_runtime" / "models" / "MODEL_CARD.md"
-PAGES = [README, MODEL_CARD, CHECKOUT / "CONTRIBUTING.md"]
+PAGES = [README, MODEL_CARD, CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", [README, MODEL_CARD], ids=lambda page: page.name)
@@ -35,6 +38,26 @@ def test_tables_over_seeds_are_those_of_the_kept_reports(name, folder):
     found = seeds.gather([str(REPORTS / folder / "seed*.json")])
     assert len({run.seed for run in found.runs}) >= 3
     assert is_current(README, name, seeds.to_markdown(found)), f"{name}: run `make figures`"
+
+
+def test_subsets_are_those_of_the_kept_reports():
+    kept = REPORTS / "crossval"
+    text = subsets.describe_trial(kept / "trial.json") + "".join(
+        subsets.to_markdown(
+            load_report(REPORTS / "shipped-int8.json"),
+            read_groups(CHECKOUT / "train" / "facts" / "blood-cells-groups.csv"),
+            doubted=subsets.read_doubted(kept / "sources.csv"),
+        )
+    )
+    assert (REPORTS / "subsets.md").read_text() == text
+    assert is_current(README, "subsets", text), "subsets: run `make figures`"
+
+
+def test_the_table_of_trials_is_that_of_the_kept_ones():
+    kept = sorted((REPORTS / "trials").glob("*.json"))
+    assert len(kept) >= 2
+    lines = trials.to_markdown({path.stem: trials.read(path) for path in kept})
+    assert (REPORTS / "trials.md").read_text() == "".join(f"{line}\n" for line in lines)
 
 
 def test_the_shipped_seed_is_the_one_that_the_rule_names():

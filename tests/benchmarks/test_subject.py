@@ -1,4 +1,12 @@
+import io
+
+import numpy as np
+from PIL import Image
+
 from benchmarks import picture, subject
+from edge_runtime.golden import golden_input
+from tests.fields import NUCLEUS, field
+from tests.tiny_model import CELL_SPEC, bundle_bytes
 
 
 def test_says_what_is_measured(bundle):
@@ -14,3 +22,17 @@ def test_a_model_in_the_wrong_role_is_refused(bundle, float_bundle, refused):
     for model, role in ((bundle, "float32"), (float_bundle, "int8")):
         with refused(f"variant {role}"):
             subject.load(model, role=role, picture=picture.generate())
+
+
+def test_a_model_of_cells_is_measured_on_a_crop_of_the_decoded_field(tmp_path):
+    path = tmp_path / "cells.tflite"
+    path.write_bytes(bundle_bytes(input=CELL_SPEC))
+    buffer = io.BytesIO()
+    Image.fromarray(field((120, 160, 30), height=240, width=320)).save(buffer, "PNG")
+    made = subject.load(path, role="int8", picture=picture.Picture("one.png", buffer.getvalue()))
+    assert made.size_px == {"height_px": 120, "width_px": 160}
+    assert (made.pixels[6, 8] == NUCLEUS).all()
+    assert made.pixels.shape == (12, 16, 3)
+    # The suite's own picture shows red cells alone: there is something to invoke on all the same.
+    without = subject.load(path, role="int8", picture=picture.generate())
+    assert np.array_equal(without.pixels, golden_input(height_px=12, width_px=16))
