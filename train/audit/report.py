@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.errors import show
 from edge_runtime.files import write_atomic, write_json
 from edge_runtime.groups import COLUMNS
 from train.audit import duplicates
@@ -62,6 +63,10 @@ class Audit:
         ]
         used = {finding.source for finding in survey.findings}
         readable = (each for each in survey.originals if each.name not in survey.unreadable_originals)
+        self.several_labels = [each.name for each in survey.originals if len(set(each.labels)) > 1]
+        self.without_label = [each.name for each in survey.originals if not each.labels]
+        labels = {finding.image.label for finding in survey.findings}
+        self.only_class = next(iter(labels)) if len(labels) == 1 else None
         self.unused_originals = [original.name for original in readable if original.name not in used]
 
     def splits(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -90,12 +95,13 @@ class Audit:
             "n": len(survey.findings),
             "n_assigned": sum(finding.source is not None for finding in survey.findings),
             "splits": self.splits(),
+            "only_class": self.only_class,
             "originals": {
                 "n": len(survey.originals),
                 "without_images": self.unused_originals,
                 "unreadable": survey.unreadable_originals,
-                "several_labels": [each.name for each in survey.originals if len(set(each.labels)) > 1],
-                "without_label": [each.name for each in survey.originals if not each.labels],
+                "several_labels": self.several_labels,
+                "without_label": self.without_label,
             },
             "n_groups": len(self.groups),
             "overlapping_photographs": [
@@ -124,6 +130,7 @@ class Audit:
         known = sum(finding.source is not None for finding in survey.findings)
         total = len(survey.findings)
         what = f"{len(survey.originals)} originals" if survey.originals else "one another"
+        alone = [] if self.only_class is None else [f"one class only: {show(self.only_class) or 'without a label'}"]
         return [
             f"{known} of {total} images ({known / max(1, total):.2%}) assigned by comparing them with {what}",
             f"{len(self.groups)} groups of images that show the same field",
@@ -134,7 +141,9 @@ class Audit:
             f"{len(self.without_cell)} images without a stained cell in sight",
             f"{len(self.same_content)} sets of images with the same content, {len(self.contradicting)} of them "
             f"with several labels; {len(survey.near_duplicates)} pairs of near duplicates",
-            f"{len(self.unused_originals)} originals without images, {len(survey.unreadable_originals)} unreadable",
+            f"{len(self.unused_originals)} originals without images, {len(survey.unreadable_originals)} unreadable, "
+            f"{len(self.several_labels)} with several labels, {len(self.without_label)} without a label",
+            *alone,
         ]
 
 

@@ -113,7 +113,17 @@ def test_lines_say_how_many(audit):
     text = "\n".join(audit.lines())
     assert "5 of 7 images (71.43%) assigned by comparing them with 5 originals" in text
     assert "1 groups in several splits, 1 with several labels" in text
-    assert "1 originals without images, 1 unreadable" in text
+    assert "1 originals without images, 1 unreadable, 1 with several labels, 1 without a label" in text
+    assert "one class only" not in text
+
+
+@pytest.mark.parametrize(("label", "said"), [("A", "one class only: A"), ("", "one class only: without a label")])
+def test_one_class_alone_is_said(label, said):
+    alone = Audit(Survey(tuple(finding(f"TRAIN/{label}/{n}.png", None, "g") for n in range(2))))
+    for each in alone.survey.findings:
+        assert each.image.label == label
+    assert alone.lines()[-1] == said
+    assert alone.to_json(provenance={})["only_class"] == label
 
 
 def test_an_empty_survey_is_reported():
