@@ -62,9 +62,9 @@ def cross_validate(
         run = out / f"fold{fold}"
         call.tell(f"fold {fold + 1}/{folds}: {int((cells.folds == fold).sum())} images are held out")
         learned = without(cells, fold, folds=settings.network.towers, seed=settings.seed)
-        # A fold that is done is not done again, unless the caller wants all anew.
-        again = call.resume is None and (run / rundir.RUN_NAME).is_file()
-        own = replace(call, resume=True if again else call.resume, split=None)
+        # A fold that is done is not done again, unless the caller wants all anew; one not begun is no reason to stop.
+        done = (run / rundir.RUN_NAME).is_file() or None
+        own = replace(call, resume=False if call.resume is False else done, split=None)
         train_on(learned, run, data=data, groups=groups, settings=settings, call=own)
         held_out = np.flatnonzero(cells.folds == fold)
         answers[held_out] = _answer(run, cells, held_out, settings=settings)

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +73,16 @@ def test_finished_folds_are_not_trained_again(found, out, smear_root, monkeypatc
     again = cross_validate(str(smear_root), out, folds=FOLDS, settings=SETTINGS, call=Call(tell=print))
     assert (out / "fold0" / "run.json").read_bytes() == before
     assert np.array_equal(again.probabilities, found.probabilities)
+
+
+@pytest.mark.parametrize("resume", [None, True, False])
+def test_folds_that_are_done_are_kept_and_the_others_done(found, out, smear_root, tmp_path, resume):
+    shutil.copytree(out / "fold0", tmp_path / "fold0")
+    before = (tmp_path / "fold0" / "run.json").read_bytes()
+    call = Call(tell=print, resume=resume)
+    again = cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=SETTINGS, call=call)
+    assert ((tmp_path / "fold0" / "run.json").read_bytes() == before) == (resume is not False)
+    assert again.probabilities == pytest.approx(found.probabilities, abs=1e-6)
 
 
 def test_folds_of_other_settings_are_refused(found, out, smear_root, refused):
