@@ -55,7 +55,7 @@ def test_subsets_are_those_of_the_kept_reports():
 
 def test_the_table_of_trials_is_that_of_the_kept_ones():
     kept = sorted((REPORTS / "trials").glob("*.json"))
-    assert kept
+    assert len(kept) >= 2
     lines = trials.to_markdown({path.stem: trials.read(path) for path in kept})
     assert (REPORTS / "trials.md").read_text() == "".join(f"{line}\n" for line in lines)
 
