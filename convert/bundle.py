@@ -52,6 +52,7 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
             view=CELL if network["crop_px"] else FIELD,
             field_height=network["image_height_px"],
             field_width=network["image_width_px"],
+            white_balance=network["white_balance"],
         ),
         normalization={"mean": 0.0, "std": 255.0},
         temperature=TEMPERATURE,

@@ -32,6 +32,7 @@ class InputSpec:
 
     `edge_runtime.image.decode_field` fits it into `field_height` x `field_width`; `view` (edge_runtime/view.py) says
     what of that the model is shown: all of it, or `height` x `width` around each stained cell. In pixels.
+    `white_balance` is whether the colour of the light is taken out before (edge_runtime/white.py).
     """
 
     height: int
@@ -43,10 +44,11 @@ class InputSpec:
     view: str
     field_height: int
     field_width: int
+    white_balance: bool = False
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "InputSpec":
-        """Read what a card holds; one from before there were views shows the whole field."""
+        """Read what a card holds; one from before there were views shows the whole field, in the light as it is."""
         height, width = int(fields["height"]), int(fields["width"])
         return cls(
             height=height,
@@ -58,12 +60,13 @@ class InputSpec:
             view=fields.get("view", FIELD),
             field_height=int(fields.get("field_height", height)),
             field_width=int(fields.get("field_width", width)),
+            white_balance=fields.get("white_balance", False),
         )
 
     @property
     def seen(self) -> View:
         """The view, for `edge_runtime.view.cut`."""
-        return View(self.view, self.height, self.width, self.field_height, self.field_width)
+        return View(self.view, self.height, self.width, self.field_height, self.field_width, self.white_balance)
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,8 @@ def _check_values(known: Mapping[str, Any]) -> None:
     fits = (spec.height, spec.width) == field if spec.view == FIELD else min(spec.height, spec.width, *field) > 0
     if spec.view not in VIEWS or not fits:
         raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
+    if not isinstance(spec.white_balance, bool):
+        raise ValueError(f"white_balance {spec.white_balance!r} is neither true nor false")
     if known["variant"] not in VARIANTS:
         raise ValueError(f"variant {known['variant']!r} is none of {', '.join(VARIANTS)}")
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode
 from edge_runtime.locate import Cell, locate
+from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
 VIEWS = (FIELD, CELL)
@@ -20,7 +21,8 @@ class View:
     """A model's view: `kind` is one of VIEWS.
 
     A picture is fitted into `field_height_px` x `field_width_px`; the model sees `height_px` x `width_px` of that:
-    all of it in the field view, where both sizes are alike, or as much around the middle of a cell.
+    all of it in the field view, where both sizes are alike, or as much around the middle of a cell. With
+    `white_balance` the colour of the light is taken out of what it sees (edge_runtime/white.py).
     """
 
     kind: str
@@ -28,11 +30,12 @@ class View:
     width_px: int
     field_height_px: int
     field_width_px: int
+    white_balance: bool = False
 
     @classmethod
-    def whole(cls, *, height_px: int, width_px: int) -> "View":
+    def whole(cls, *, height_px: int, width_px: int, white_balance: bool = False) -> "View":
         """The field view of that size."""
-        return cls(FIELD, height_px, width_px, height_px, width_px)
+        return cls(FIELD, height_px, width_px, height_px, width_px, white_balance)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,12 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
         uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
         nucleus. In the field view n is 1 and no cell is looked for. In the cell view n is 0 where there is none.
     """
+    seen, cells = _seen(pixels, view)
+    return (balance(seen, glass(pixels)) if view.white_balance else seen), cells
+
+
+def _seen(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
+    """As `cut`, the light left as it is."""
     if view.kind == FIELD:
         return pixels[np.newaxis], ()
     cells = locate(pixels)

@@ -15,6 +15,7 @@ from train.cluster import CONFIG_NAME, Cluster, find_cluster, rejoins
 from train.config import PRESETS, NetworkSettings, Settings, StageSettings
 
 if TYPE_CHECKING:
+    from edge_runtime.report import EvalReport
     from train.distribution import Distribution
     from train.stages import Call
 
@@ -131,6 +132,12 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def size(text: str) -> tuple[int, int]:
+    """Width and height as 160x120."""
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
 def prior(text: str) -> float | str:
     """A strength of the class prior, or CHOSEN for one that the run is to choose."""
     return CHOSEN if text == CHOSEN else float(text)
@@ -166,9 +173,18 @@ def _add_recipe(parser: Parser) -> None:
     parser.add_argument("--averaging-decay", type=float)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
-    parser.add_argument("--towers", type=int, help="networks averaged, each blind to one part of the sources")
+    parser.add_argument("--towers", type=int, help="networks beside each other, their logits averaged")
     parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
+    parser.add_argument("--field", type=size, metavar="WxH", help="pixels that pictures are fitted into, as 160x120")
     parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
+    parser.add_argument(
+        "--white-balance", action=argparse.BooleanOptionalAction, help="take the colour of the light out (or not)"
+    )
+    parser.add_argument(
+        "--blind",
+        action=argparse.BooleanOptionalAction,
+        help="blind each tower to one part of the sources, to judge by it; or let all learn from everything",
+    )
     parser.add_argument("--dropout", type=float)
     parser.add_argument(
         "--class-prior", type=prior, help="how often it is taken out, or `chosen` by held-out cells (default: preset's)"
@@ -217,7 +233,19 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
     if "crop" in given:
         given["crop_px"] = given.pop("crop")
-    network: NetworkSettings = replace(preset.network, **pick(("towers", "widths", "crop_px", "dropout")))
+    if "field" in given:
+        given["image_width_px"], given["image_height_px"] = given.pop("field")
+    shape = (
+        "towers",
+        "widths",
+        "image_width_px",
+        "image_height_px",
+        "crop_px",
+        "dropout",
+        "white_balance",
+        "blind",
+    )
+    network: NetworkSettings = replace(preset.network, **pick(shape))
     optimised = (
         "epochs",
         "learning_rate",
@@ -259,8 +287,16 @@ def _float(args: argparse.Namespace) -> int:
         report = train_float(
             args.data, args.out, settings=settings, call=replace(_call(args), distribution=distribution)
         )
-    print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
+    _say_held_out(args.out, report)
     return DONE
+
+
+def _say_held_out(out: Path, report: "EvalReport | None") -> None:
+    """Print where a run is and its held-out figure."""
+    if report:
+        print(f"{out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
+    else:
+        print(f"{out}: nothing held out; `python -m train crossval` judges the recipe")
 
 
 def _crossval(args: argparse.Namespace) -> int:
@@ -314,7 +350,7 @@ def _qat(args: argparse.Namespace) -> int:
     names = ("epochs", "learning_rate", "class_prior")
     given = {name: _or_chosen(value) for name in names if (value := getattr(args, name)) is not None}
     report = train_qat(args.data, args.run, args.out, call=_call(args), change=lambda own: replace(own, **given))
-    print(f"{args.out}: held-out balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images")
+    _say_held_out(args.out, report)
     return DONE
 
 

@@ -27,7 +27,7 @@ class Cells:
 
     `unseen` are those that show no stained cell to a view that needs one: nothing can be learned from them, and each
     counts as missed where cells are held out.
-    `classes` int64 [n] indexes `labels`; `folds` int64 [n], 0 to towers - 1, is the same for all images of a group.
+    `classes` int64 [n] indexes `labels`; `folds` int64 [n], from 0, is the same for all images of a group.
     `source_share` float64 [len(labels)] is each class's share of the sources.
     """
 
@@ -115,7 +115,7 @@ def gather(
         dataset: where the labels come from.
         images: the readable images among the data set's.
         groups: which images show the same cell; None takes each for its own.
-        folds: how many parts to deal the groups into, at least 2.
+        folds: how many parts to deal the groups into.
         per_class: at most this many images a class, spread over its sources; 0 is all.
         seed: of the sample and the folds.
         shows: bool [len(images)], which of them show something to the network's view; None is all.
@@ -177,7 +177,7 @@ def deal(classes: Indices, groups: Sequence[str], *, folds: int, seed: int) -> I
     Args:
         classes: int64 [n], each image's class.
         groups: each image's group.
-        folds: how many, at least 2.
+        folds: how many; of 1 it is all of them.
         seed: shuffles groups of equal size.
 
     Returns:

@@ -12,7 +12,10 @@ class NetworkSettings:
 
     Each width is a 3 x 3 convolution; the first has stride 2, those between are followed by 2 x 2 max-pooling.
     Pictures are fitted into `image_height_px` x `image_width_px`. The network sees all of that, or, where `crop_px` is
-    not 0, a square of so many pixels around the main cell.
+    not 0, a square of so many pixels around the main cell; with `white_balance` without the colour of the light.
+
+    With `blind`, each tower learns from all source cells but one part of them, and answers for that part as an honest
+    judge. Without, all learn from everything, and nothing is held out: `python -m train crossval` judges the recipe.
     """
 
     image_height_px: int = 120
@@ -21,13 +24,15 @@ class NetworkSettings:
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
     towers: int = 5
     dropout: float = 0.3
+    white_balance: bool = False
+    blind: bool = True
 
     def __post_init__(self) -> None:
         """Raise LeukoliteError for a value out of its range."""
         _check("image_height_px", self.image_height_px, 1, 4096)
         _check("image_width_px", self.image_width_px, 1, 4096)
         _check("crop_px", self.crop_px, 0, 4096)
-        _check("towers", self.towers, 2, 100)  # one alone would have nothing held out to answer for
+        _check("towers", self.towers, 2 if self.blind else 1, 100)  # one alone can be blind to nothing
         _check("dropout", self.dropout, 0, 0.99)
         _check("the number of widths", len(self.widths), 1, 20)
         for width in self.widths:
@@ -44,9 +49,15 @@ class NetworkSettings:
     @property
     def view(self) -> View:
         """What of a picture the network sees."""
+        height, width, balanced = self.image_height_px, self.image_width_px, self.white_balance
         if not self.crop_px:
-            return View.whole(height_px=self.image_height_px, width_px=self.image_width_px)
-        return View(CELL, self.crop_px, self.crop_px, self.image_height_px, self.image_width_px)
+            return View.whole(height_px=height, width_px=width, white_balance=balanced)
+        return View(CELL, self.crop_px, self.crop_px, height, width, balanced)
+
+    @property
+    def folds(self) -> int:
+        """How many parts the source cells are dealt into: one for each blind tower, or all together."""
+        return self.towers if self.blind else 1
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,12 @@ class Settings:
         """Raise LeukoliteError for a value out of its range."""
         _check("per_class", self.per_class, 0, 10_000_000)
         _check("seed", self.seed, 0, 2**32 - 1)  # numpy's own range
+        if not self.network.blind and None in (self.float_stage.class_prior, self.qat_stage.class_prior):
+            raise LeukoliteError(
+                expected="a strength of the class prior",
+                found="that it be chosen by held-out cells, where no tower is blind to any",
+                remedy="give --class-prior and --qat-class-prior a number, or leave out --no-blind",
+            )
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

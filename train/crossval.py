@@ -61,7 +61,7 @@ def cross_validate(
     for fold in range(folds):
         run = out / f"fold{fold}"
         call.tell(f"fold {fold + 1}/{folds}: {int((cells.folds == fold).sum())} images are held out")
-        learned = without(cells, fold, folds=settings.network.towers, seed=settings.seed)
+        learned = without(cells, fold, folds=settings.network.folds, seed=settings.seed)
         # A fold that is done is not done again, unless the caller wants all anew; one not begun is no reason to stop.
         done = (run / rundir.RUN_NAME).is_file() or None
         own = replace(call, resume=False if call.resume is False else done, split=None)

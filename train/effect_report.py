@@ -32,6 +32,12 @@ def measure_run(data: str, run: Path, out: Path, *, groups: str | None, tell: Te
     """Measure the network of a finished float run on a balanced sample of its TRAIN images; the files go to `out`."""
     facts = read_json(run / rundir.RUN_NAME, what="the run.json of a finished float run")
     settings = rundir.settings_from(facts)
+    if not settings.network.blind:
+        raise LeukoliteError(
+            expected=f"a run of blind towers at {show(run)}",
+            found="one that holds nothing out",
+            remedy="train one with --blind and at least two --towers",
+        )
     split = Split.from_inputs(facts.get("inputs", {}))
     cells, _ = load_cells(data, settings=settings, groups=groups, tell=tell, split=split)
     folds = rundir.folds_digest(cells)

@@ -21,8 +21,10 @@ from train.position import Position
 
 def finish(
     stage: Stage, model: keras.Model, position: Position, *, settings: Settings, started: float, facts: dict[str, Any]
-) -> EvalReport:
+) -> EvalReport | None:
     """Write everything that the stage hands over; run.json last, since it says that the run is whole.
+
+    Returns the held-out report; None where no tower is blind to any source cell.
 
     Args:
         stage: after `fit`.
@@ -35,17 +37,16 @@ def finish(
     """
     out, cells, log_share = stage.directory, stage.cells, stage.log_prior
     rundir.save_weights(model, out)
-    plain = plain_logits(stage)
-    arrays = {"classes": cells.classes, "log_share": log_share, "groups": group_numbers(cells)}
-    rundir.save_arrays(out / operating.LOGITS_NAME, plain=plain, **arrays)
-    point = operating.choose(plain, cells.classes, log_share=log_share, fixed=stage.settings.class_prior)
-    stage.tell(f"class prior taken out {point.strength} times: held-out lowest TPR {point.lowest_tpr:.4f}")
+    plain = _keep_held_out(stage) if settings.network.blind else None
+    point = _operating_point(stage, plain)
     network.shift_heads(model, by=(1 - point.strength) * log_share)
     rundir.export(model, out, settings=settings.network)
-    logits = (plain - point.strength * log_share).astype(np.float32)
     provenance = collect(packages=rundir.PACKAGES, started=started)
-    report = rundir.held_out_report(cells, logits, variant=facts["variant"], directory=out, provenance=provenance)
-    draw_confusion({"held out": report}, out / CONFUSION_NAME)
+    report = None
+    if plain is not None:
+        logits = (plain - point.strength * log_share).astype(np.float32)
+        report = rundir.held_out_report(cells, logits, variant=facts["variant"], directory=out, provenance=provenance)
+        draw_confusion({"held out": report}, out / CONFUSION_NAME)
     write_json(
         out / rundir.RUN_NAME,
         {
@@ -56,7 +57,8 @@ def finish(
             "labels": list(cells.labels),
             "data": describe(cells),
             "source_share": cells.source_share.tolist(),
-            "held_out": {
+            "held_out": report
+            and {
                 "n": report.n,
                 "accuracy": report.accuracy,
                 "balanced_accuracy": report.balanced_accuracy,
@@ -68,6 +70,26 @@ def finish(
     )
     rundir.discard_checkpoints(out)
     return report
+
+
+def _keep_held_out(stage: Stage) -> npt.NDArray[np.float32]:
+    """`plain_logits`, kept for `train strength` and `train compare`."""
+    cells, plain = stage.cells, plain_logits(stage)
+    arrays = {"classes": cells.classes, "log_share": stage.log_prior, "groups": group_numbers(cells)}
+    rundir.save_arrays(stage.directory / operating.LOGITS_NAME, plain=plain, **arrays)
+    return plain
+
+
+def _operating_point(stage: Stage, plain: npt.NDArray[np.float32] | None) -> operating.OperatingPoint:
+    """How often the class prior is taken out, and what that gives on what is held out, if anything is."""
+    fixed = stage.settings.class_prior
+    if plain is None:
+        point = operating.OperatingPoint(fixed or 0.0, None, None)
+        stage.tell(f"class prior taken out {point.strength} times; nothing is held out")
+        return point
+    point = operating.choose(plain, stage.cells.classes, log_share=stage.log_prior, fixed=fixed)
+    stage.tell(f"class prior taken out {point.strength} times: held-out lowest TPR {point.lowest_tpr:.4f}")
+    return point
 
 
 def plain_logits(stage: Stage) -> npt.NDArray[np.float32]:

@@ -27,8 +27,8 @@ class Epoch:
     """One epoch's figures; rates and shares are 0 to 1, the learning rate is the one that the epoch began with.
 
     `input_wait_share` is the part of the time in which training waited for images. A class without images has the
-    rate None. The held-out figures are of the averaged weights, on a balanced sample. A figure that an older
-    history.csv lacks is NaN, or an empty mapping.
+    rate None. The held-out figures are of the averaged weights, on a balanced sample; None where nothing is held out.
+    A figure that an older history.csv lacks is NaN, or an empty mapping.
     """
 
     epoch: int
@@ -39,18 +39,22 @@ class Epoch:
     loss: float
     accuracy: float
     tpr: Tpr
-    held_out_balanced_accuracy: float
-    held_out_lowest_tpr: float
+    held_out_balanced_accuracy: float | None
+    held_out_lowest_tpr: float | None
     held_out_tpr: Tpr
     peak_rss_mb: float
 
     def describe(self, epochs: int) -> str:
         """One line for the terminal."""
+        held_out = "nothing held out"
+        if self.held_out_balanced_accuracy is not None:
+            held_out = (
+                f"held out: balanced accuracy {self.held_out_balanced_accuracy:.4f}, "
+                f"lowest TPR {self.held_out_lowest_tpr:.4f}{self._worst()}"
+            )
         return (
             f"epoch {self.epoch}/{epochs}: {self.seconds:.0f} s, {self.images_per_s:.0f} images/s "
-            f"({self.input_wait_share:.0%} waiting), loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, "
-            f"held out: balanced accuracy {self.held_out_balanced_accuracy:.4f}, "
-            f"lowest TPR {self.held_out_lowest_tpr:.4f}{self._worst()}"
+            f"({self.input_wait_share:.0%} waiting), loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, {held_out}"
         )
 
     def to_json(self) -> dict[str, Any]:

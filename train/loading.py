@@ -13,7 +13,7 @@ def load_cells(
 ) -> tuple[Cells, str]:
     """The cells of a data root as the settings want them, and where their groups come from."""
     dataset = open_training_data(data)
-    return cells_of(dataset, folds=settings.network.towers, settings=settings, groups=groups, tell=tell, split=split)
+    return cells_of(dataset, folds=settings.network.folds, settings=settings, groups=groups, tell=tell, split=split)
 
 
 def cells_of(

@@ -107,9 +107,7 @@ def fit(stage: Stage) -> Position:
         stage.log.begin(position.history)
     step = make_step(stage)
     on_chief = stage.distribution.on_chief
-    monitored = np.array(
-        sample(stage.cells.images, stage.cells.origins, per_class=MONITORED_PER_CLASS, seed=stage.seed), np.int64
-    )
+    monitored = _monitored(stage)
     while position.epoch < stage.settings.epochs:
         _train_epoch(stage, step, position, checkpoints)
         # The chief alone looks: all have the same weights, and the others wait for it.
@@ -122,10 +120,18 @@ def fit(stage: Stage) -> Position:
     return position
 
 
+def _monitored(stage: Stage) -> Indices:
+    """The held-out images to look at after each epoch; none where no tower is blind to any."""
+    if not stage.network.blind:
+        return np.zeros(0, np.int64)
+    chosen = sample(stage.cells.images, stage.cells.origins, per_class=MONITORED_PER_CLASS, seed=stage.seed)
+    return np.array(chosen, np.int64)
+
+
 def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """One compiled step: (pixels, indices, decay) to (loss, share of right towers [b]), updating model and averages."""
     cells = stage.cells
-    allowed = tower_weights(cells.folds, towers=stage.network.towers)
+    allowed = tower_weights(cells.folds, towers=stage.network.towers, blind=stage.network.blind)
     log_prior = tf.constant(stage.log_prior, tf.float32)
     classes, weights = tf.constant(cells.classes), tf.constant(allowed)
     loss_of = keras.losses.CategoricalCrossentropy(
@@ -166,9 +172,11 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     return stage.distribution.compile(step)
 
 
-def tower_weights(folds: Indices, *, towers: int) -> npt.NDArray[np.float32]:
-    """How much each tower learns from each image, float32 [n, towers], rows of sum 1: tower k never sees fold k."""
+def tower_weights(folds: Indices, *, towers: int, blind: bool = True) -> npt.NDArray[np.float32]:
+    """How much each tower learns from each image, float32 [n, towers], rows of sum 1: blind, k never sees fold k."""
     allowed = (np.arange(towers)[np.newaxis] != folds[:, np.newaxis]).astype(np.float32)
+    if not blind:
+        allowed = np.ones_like(allowed)
     return allowed / allowed.sum(axis=1, keepdims=True)
 
 
@@ -251,6 +259,8 @@ def _check(loss: float, epoch: int) -> None:
 
 def _held_out_matrix(stage: Stage, monitored: Indices) -> npt.NDArray[np.int64]:
     """Confusion matrix of the averaged weights on held-out images; the weights in training are put back."""
+    if not len(monitored):
+        return np.zeros((len(stage.cells.labels),) * 2, np.int64)
     current = [variable.numpy() for variable in stage.averaged]
     assign(stage.averaged, stage.averages)
     stage.refresh()
@@ -266,10 +276,12 @@ def _show(stage: Stage, position: Position, matrix: npt.NDArray[np.int64]) -> No
     _write_history(stage, position)
     labels, epoch = stage.cells.labels, position.epoch
     matrix = matrix[:, : len(labels)]  # without the column of unreadable images, of which there are none
-    draw_matrix(matrix, labels, stage.directory / CONFUSION_NAME, title=f"held out, epoch {epoch}")
     if stage.log:
         stage.log.epoch(position.history[-1])
-        stage.log.confusion(matrix, labels, epoch)
+    if matrix.any():
+        draw_matrix(matrix, labels, stage.directory / CONFUSION_NAME, title=f"held out, epoch {epoch}")
+        if stage.log:
+            stage.log.confusion(matrix, labels, epoch)
     stage.tell(position.history[-1].describe(stage.settings.epochs))
 
 

@@ -95,6 +95,8 @@ def build_deployed(settings: NetworkSettings, *, classes: int) -> keras.Model:
         features = keras.layers.GlobalMaxPooling2D(name=f"tower{tower}_peak")(features)
         logits.append(_head(tower, classes)(features))
     joined = _join(logits)
+    if settings.towers == 1:  # which is its own mean
+        return keras.Model(pixels, [joined, joined])
     mean = keras.layers.Dense(classes, use_bias=False, name=MEAN_LAYER)
     model = keras.Model(pixels, [joined, mean(joined)])
     mean.set_weights([np.tile(np.eye(classes, dtype=np.float32) / settings.towers, (settings.towers, 1))])
@@ -186,4 +188,6 @@ def _head(tower: int, classes: int, **options: Any) -> Any:
 
 def _join(logits: list[Any]) -> Any:
     """All towers' logits side by side."""
+    if len(logits) == 1:
+        return logits[0]
     return keras.layers.Concatenate(name=TOWERS_LAYER)(logits)

@@ -25,12 +25,12 @@ class OperatingPoint:
 
     0 leaves them, 1 is the logit adjustment of Menon et al. 2021 (arXiv:2007.07314) for calibrated networks; one
     that is too sure of itself, as small networks are after many epochs, needs more. `lowest_tpr` and
-    `balanced_accuracy` are what held-out images gave.
+    `balanced_accuracy` are what held-out images gave; None where none were.
     """
 
     strength: float
-    lowest_tpr: float
-    balanced_accuracy: float
+    lowest_tpr: float | None
+    balanced_accuracy: float | None
 
 
 def choose(
@@ -66,7 +66,7 @@ def read_held_out(path: Path) -> HeldOut:
         raise LeukoliteError(
             expected=f"the held-out logits of a finished run at {show(path)}",
             found=reason(error),
-            remedy="name the run directory that `train float` or `train qat` wrote",
+            remedy="name a run directory that `train float` or `train qat` wrote with blind towers",
         ) from error
 
 

@@ -63,7 +63,7 @@ class Position:
         self.waited_s += waited_s
 
     def close_epoch(self, matrix: npt.NDArray[np.int64], *, learning_rate: float, peak_rss_mb: float) -> None:
-        """End the epoch with the held-out confusion matrix, int64 [classes, classes]."""
+        """End the epoch with the held-out confusion matrix, int64 [classes, classes]: 0 where none is held out."""
         held_out = {label: rate.tpr for label, rate in zip(self.labels, one_against_rest(matrix), strict=True)}
         rates = [rate for rate in held_out.values() if rate is not None]
         self.epoch += 1
@@ -77,8 +77,8 @@ class Position:
                 loss=self.tally.loss,
                 accuracy=self.tally.accuracy,
                 tpr=self.tally.tpr,
-                held_out_balanced_accuracy=float(np.mean(rates)),
-                held_out_lowest_tpr=min(rates),
+                held_out_balanced_accuracy=float(np.mean(rates)) if rates else None,
+                held_out_lowest_tpr=min(rates, default=None),
                 held_out_tpr=held_out,
                 peak_rss_mb=peak_rss_mb,
             )

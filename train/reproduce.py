@@ -26,7 +26,8 @@ class Outcome:
     """What came of doing a run again.
 
     `largest_difference` is between any two weights; `agreement` the share of held-out images that get the same
-    label from both, `n` their number. `differences` are those of code, packages and machine that were known before.
+    label from both, `n` their number; None and 0 where nothing is held out. `differences` are those of code, packages
+    and machine that were known before.
     """
 
     run: str
@@ -34,7 +35,7 @@ class Outcome:
     differing: int
     largest_difference: float
     n: int
-    agreement: float
+    agreement: float | None
     differences: tuple[str, ...]
 
     @property
@@ -46,10 +47,13 @@ class Outcome:
         """One line."""
         if self.identical:
             return f"{self.run}: the same, all {self.weights:,} weights bit for bit"
-        return (
+        differ = (
             f"{self.run}: not the same, {self.differing:,} of {self.weights:,} weights differ, "
-            f"by {self.largest_difference:.3g} at most; the same label on {self.agreement:.2%} of {self.n:,} images"
+            f"by {self.largest_difference:.3g} at most"
         )
+        if self.agreement is None:
+            return differ
+        return f"{differ}; the same label on {self.agreement:.2%} of {self.n:,} images"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -99,14 +103,15 @@ def compare(run: Path, other: Path, *, differences: tuple[str, ...] = ()) -> Out
             remedy="choose another --out",
         )
     gaps = [np.abs(first[name] - second[name]) for name in first]
-    answers = [operating.read_held_out(path / operating.LOGITS_NAME)[0].argmax(axis=1) for path in (run, other)]
+    kept = [path / operating.LOGITS_NAME for path in (run, other)]
+    answers = [operating.read_held_out(path)[0].argmax(axis=1) for path in kept if any(each.is_file() for each in kept)]
     return Outcome(
         run=str(run),
         weights=sum(gap.size for gap in gaps),
         differing=sum(_differing(first[name], second[name]) for name in first),
         largest_difference=max(float(gap.max()) for gap in gaps if gap.size),
-        n=len(answers[0]),
-        agreement=float(np.mean(answers[0] == answers[1])),
+        n=len(answers[0]) if answers else 0,
+        agreement=float(np.mean(answers[0] == answers[1])) if answers else None,
         differences=differences,
     )
 

@@ -5,7 +5,7 @@ settings.json   what the checkpoints belong to
 checkpoints/    where training stands (train/checkpoints.py); gone when the run is done
 model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logits [n, classes]
 weights.h5      the weights as trained, the prior taken out once, for the next stage
-held_out.json   EvalReport of each TRAIN image by the tower that never saw its source
+held_out.json   EvalReport of each TRAIN image by the tower that never saw its source (blind towers only)
 held_out_logits.npz   its logits with the prior left in, for `python -m train strength` and `compare`
 ptq_logits.npz  of an int8 run, the same before the first step of fine-tuning
 history.csv, curves.png, confusion.png (held out; of a sample while it trains), tensorboard/ if asked for

@@ -43,21 +43,21 @@ class Call:
     distribution: Distribution = field(default_factory=Distribution)
 
 
-def train_float(data: str, out: Path, *, settings: Settings, call: Call) -> EvalReport:
-    """Train the float network and leave its run directory in `out`; returns the held-out report."""
+def train_float(data: str, out: Path, *, settings: Settings, call: Call) -> EvalReport | None:
+    """Train the float network and leave its run directory in `out`; returns the held-out report, if it has one."""
     cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=call.split)
     if call.like:
         _check_images(read_json(call.like / rundir.RUN_NAME, what="the run.json of a finished run"), cells, call.like)
     return train_on(cells, out, data=data, groups=origin, settings=settings, call=call)
 
 
-def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Settings, call: Call) -> EvalReport:
+def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Settings, call: Call) -> EvalReport | None:
     """As `train_float`, on these cells; `data` and `groups` say where they and their groups come from."""
     started = time.time()
     identity, on_chief = _identity("float", settings, cells), call.distribution.on_chief
     call.distribution.refuse_others(identity, what="settings and images")
     if on_chief(lambda: rundir.prepare(out, identity=identity, resume=call.resume)):
-        return EvalReport.from_json(on_chief(lambda: _finished(out, call.tell).to_json()))
+        return _report(on_chief(lambda: _plain(_finished(out, call.tell))))
     keras.utils.set_random_seed(settings.seed)
     log_share = np.log(cells.source_share)
     with call.distribution.scope():
@@ -83,16 +83,17 @@ def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Setti
     )
     position = fit(stage)
     facts = _facts("float", "float32", data, groups, deployed) | {"inputs": _inputs(data, call, call.split)}
-    report = call.distribution.conclude(
-        lambda: finish(stage, deployed, position, settings=settings, started=started, facts=facts).to_json()
+    return _report(
+        call.distribution.conclude(
+            lambda: _plain(finish(stage, deployed, position, settings=settings, started=started, facts=facts))
+        )
     )
-    return EvalReport.from_json(report)
 
 
 def train_qat(
     data: str, run: Path, out: Path, *, call: Call, change: Callable[[StageSettings], StageSettings] = lambda own: own
-) -> EvalReport:
-    """Fine-tune a float run's network for int8 and leave a run directory in `out`; returns the held-out report.
+) -> EvalReport | None:
+    """Fine-tune a float run's network for int8 and leave a run directory in `out`; returns its held-out report, if any.
 
     `change` gives other settings of this stage than the float run holds.
     """
@@ -121,7 +122,8 @@ def train_qat(
     )
     shown = np.array(sample(cells.images, cells.origins, per_class=qat.CALIBRATION_PER_CLASS, seed=settings.seed))
     qat.calibrate(quantized, deployed, (pixels for pixels, _ in batches(stage, shown)))
-    _keep_untrained(stage)
+    if settings.network.blind:
+        _keep_untrained(stage)
     position = fit(stage)
     qat.settle_kernels(quantized)  # averaged ranges are not the ranges of averaged kernels
     inputs = _inputs(data, call, split) | {"run": str(run)}
@@ -129,10 +131,21 @@ def train_qat(
     return finish(stage, quantized, position, settings=settings, started=started, facts=facts)
 
 
-def _finished(out: Path, tell: Tell) -> EvalReport:
+def _finished(out: Path, tell: Tell) -> EvalReport | None:
     """The report of a run that there is nothing left to do for."""
     tell(f"{show(out)} is finished")
-    return load_report(out / rundir.HELD_OUT_NAME)
+    path = out / rundir.HELD_OUT_NAME
+    return load_report(path) if path.is_file() else None
+
+
+def _plain(report: EvalReport | None) -> dict[str, Any] | None:
+    """A report as JSON, to be sent to other workers."""
+    return report.to_json() if report else None
+
+
+def _report(plain: dict[str, Any] | None) -> EvalReport | None:
+    """The report that `_plain` gave."""
+    return EvalReport.from_json(plain) if plain else None
 
 
 def _keep_untrained(stage: Stage) -> None:

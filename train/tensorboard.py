@@ -101,17 +101,19 @@ def scalars(epoch: Epoch) -> dict[str, float]:
     """The figures of an epoch by their tags; a rate without images has none."""
     rates = {"tpr": epoch.tpr, "held_out_tpr": epoch.held_out_tpr}
     by_class = {f"{name}/{show(label)}": rate for name, own in rates.items() for label, rate in own.items()}
+    held_out = {
+        "held_out/balanced_accuracy": epoch.held_out_balanced_accuracy,
+        "held_out/lowest_tpr": epoch.held_out_lowest_tpr,
+    }
     return {
         "loss": epoch.loss,
         "accuracy": epoch.accuracy,
         "learning_rate": epoch.learning_rate,
-        "held_out/balanced_accuracy": epoch.held_out_balanced_accuracy,
-        "held_out/lowest_tpr": epoch.held_out_lowest_tpr,
         "speed/seconds": epoch.seconds,
         "speed/images_per_s": epoch.images_per_s,
         "speed/input_wait_share": epoch.input_wait_share,
         "speed/peak_rss_mb": epoch.peak_rss_mb,
-        **{tag: rate for tag, rate in by_class.items() if rate is not None},
+        **{tag: rate for tag, rate in {**held_out, **by_class}.items() if rate is not None},
     }
 
 

@@ -60,7 +60,7 @@ def test_missing_field_is_refused_by_name(field, refused):
         Card.from_json(fields)
 
 
-VIEW_FIELDS = {"view", "field_height", "field_width"}
+VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance"}
 
 
 @pytest.mark.parametrize("field", sorted(CARD.to_json()["input"].keys() - VIEW_FIELDS))
@@ -77,6 +77,15 @@ def test_a_card_from_before_there_were_views_shows_the_whole_field():
         del fields["input"][field]
     assert Card.from_json(fields) == CARD
     assert CARD.input.seen == View.whole(height_px=CARD.input.height, width_px=CARD.input.width)
+
+
+def test_white_balance_is_part_of_the_view_and_yes_or_no(refused):
+    fields = CARD.to_json()
+    fields["input"]["white_balance"] = True
+    assert Card.from_json(fields).input.seen.white_balance
+    fields["input"]["white_balance"] = "yes"
+    with refused("white_balance 'yes' is neither true nor false"):
+        Card.from_json(fields)
 
 
 @pytest.mark.parametrize(

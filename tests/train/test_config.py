@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,20 @@ def test_images_must_be_as_large_as_the_widths_halve_them(refused, widths: tuple
     from train.network import build_deployed
 
     assert build_deployed(network, classes=3).output_shape[1] == (None, 3)
+
+
+def test_one_tower_is_enough_where_none_is_blind() -> None:
+    network = NetworkSettings(towers=1, blind=False)
+    assert (network.towers, network.folds) == (1, 1)
+    assert (NetworkSettings(towers=3).folds, NetworkSettings(towers=3, blind=False).folds) == (3, 1)
+
+
+@pytest.mark.parametrize("stage", ["float_stage", "qat_stage"])
+def test_where_nothing_is_held_out_nothing_can_choose_the_prior(refused, stage: str) -> None:
+    fixed = {name: StageSettings(epochs=1, learning_rate=1e-3, class_prior=1) for name in ("float_stage", "qat_stage")}
+    blind = Settings(**{**fixed, stage: StageSettings(epochs=1, learning_rate=1e-3)})
+    with refused("expected a strength of the class prior"):
+        replace(blind, network=NetworkSettings(blind=False))
 
 
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:

@@ -55,6 +55,12 @@ def test_tower_never_learns_from_its_own_fold(towers):
     assert (weights == np.kron(1 - np.eye(towers), np.ones((3, 1))).astype(np.float32) / np.float32(towers - 1)).all()
 
 
+@pytest.mark.parametrize("towers", [1, 3])
+def test_towers_that_are_not_blind_learn_from_everything(towers):
+    weights = tower_weights(np.zeros(4, np.int64), towers=towers, blind=False)
+    assert (weights == np.full((4, towers), 1 / towers, np.float32)).all()
+
+
 @pytest.mark.parametrize("own", [0, 1])
 def test_step_on_images_of_one_fold_leaves_that_tower_alone(make_stage, own):
     stage = make_stage()

@@ -62,6 +62,7 @@ def test_a_prior_may_be_left_to_the_run() -> None:
         ("--per-class", 12, "per_class"),
         ("--per-class", 0, "per_class"),
         ("--towers", 3, "network.towers"),
+        ("--crop", 48, "network.crop_px"),
         ("--epochs", 4, "float_stage.epochs"),
         ("--learning-rate", 0.5, "float_stage.learning_rate"),
         ("--weight-decay", 0.25, "float_stage.weight_decay"),
@@ -76,6 +77,20 @@ def test_a_prior_may_be_left_to_the_run() -> None:
 def test_an_option_overrides_one_setting_alone(preset, option, value, place):
     found = settings_of(build_parser().parse_args([*FLOAT, "--preset", preset, option, str(value)]))
     assert flat(found) == {**flat(PRESETS[preset]), place: value}
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize(("option", "place"), [("white-balance", "white_balance"), ("blind", "blind")])
+@pytest.mark.parametrize("value", [True, False])
+def test_what_is_yes_or_no_can_be_said_either_way(preset, option, place, value):
+    given = [f"--{'' if value else 'no-'}{option}", "--towers", "2", "--class-prior", "1", "--qat-class-prior", "1"]
+    found = settings_of(build_parser().parse_args([*FLOAT, "--preset", preset, *given]))
+    assert getattr(found.network, place) is value
+
+
+def test_the_field_is_given_as_width_and_height():
+    found = settings_of(build_parser().parse_args([*FLOAT, "--field", "240x180"]))
+    assert (found.network.image_width_px, found.network.image_height_px) == (240, 180)
 
 
 def test_widths_are_a_list():
@@ -114,7 +129,10 @@ def flat(settings, prefix=""):
         ([*FLOAT, "--epochs", "many"], "many"),
         ([*FLOAT, "--epochs", "0"], "epochs from 1"),
         ([*FLOAT, "--qat-epochs", "0"], "epochs from 1"),
-        ([*FLOAT, "--towers", "1"], "towers from 2 to 100, got 1"),
+        ([*FLOAT, "--blind", "--towers", "1"], "towers from 2 to 100, got 1"),
+        ([*FLOAT, "--no-blind", "--towers", "0"], "towers from 1 to 100, got 0"),
+        ([*FLOAT, "--no-blind", "--class-prior", "chosen"], "a strength of the class prior"),
+        ([*FLOAT, "--field", "240"], "--field"),
         ([*FLOAT, "--batch-size", "-3"], "batch_size from 1"),
         ([*FLOAT, "--learning-rate", "nan"], "learning_rate from .*, got nan"),
         ([*FLOAT, "--seed", "-1"], "seed from 0"),

@@ -1,0 +1,44 @@
+"""Take the colour of the light out of a picture: another lamp or camera must not look like another stain.
+
+Between the cells of every field is empty glass, so that no reference slide is needed.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.image import Pixels
+from edge_runtime.squares import shrink
+
+WHITE = 220.0  # what empty glass becomes in each channel: bright, with room above it for what is brighter
+_SQUARES = 30  # along the shorter side: the glass is large, and means of squares are free of noise
+_BLACK = 20.0  # mean of the channels; darker squares are fill beside the picture, or no light at all
+_BRIGHTEST = 0.25  # of the squares are taken for glass: a crowded field has no more
+_DARKEST_GLASS = 60.0  # a channel darker than that is not made brighter any further, but for its noise
+
+Color = npt.NDArray[np.float32]
+
+
+def glass(pixels: Pixels) -> Color:
+    """The colour of the empty glass in a field, float32 [3], RGB, 0 to 255; WHITE where all of it is black.
+
+    It is the median, channel by channel, of the quarter of the field that is brightest in green, which every stain and
+    every cell takes up.
+
+    Args:
+        pixels: uint8 [height, width, 3], RGB.
+    """
+    squares = shrink(pixels, max(1, min(pixels.shape[:2]) // _SQUARES)).reshape(-1, 3)
+    lit = squares[squares.mean(axis=1) > _BLACK]
+    if not len(lit):
+        return np.full(3, WHITE, np.float32)
+    count = max(1, round(_BRIGHTEST * len(lit)))
+    brightest = lit[np.argpartition(lit[:, 1], -count)[-count:]]
+    return np.asarray(np.median(brightest, axis=0), np.float32)
+
+
+def balance(pixels: Pixels, glass_color: Color) -> Pixels:
+    """Pixels of a field with that glass, uint8 of any shape [..., 3], each channel scaled so that glass is WHITE."""
+    gains = WHITE / np.maximum(glass_color, _DARKEST_GLASS)
+    tables = np.arange(256, dtype=np.float32)[:, np.newaxis] * gains
+    tables = np.minimum(np.rint(tables), 255).astype(np.uint8)
+    return np.stack([tables[pixels[..., channel], channel] for channel in range(3)], axis=-1)

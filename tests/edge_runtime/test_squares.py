@@ -1,0 +1,15 @@
+import numpy as np
+import pytest
+
+from edge_runtime.squares import shrink
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5])
+def test_squares_are_means_and_what_is_left_over_is_cut_off(side):
+    pixels = np.random.default_rng(side).integers(0, 256, (11, 13, 3), np.uint8)
+    found = shrink(pixels, side)
+    assert found.shape == (11 // side, 13 // side, 3)
+    assert found.dtype == np.float32
+    for row, column in np.ndindex(found.shape[:2]):
+        square = pixels[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        assert found[row, column] == pytest.approx(square.mean(axis=(0, 1)), rel=1e-5)
