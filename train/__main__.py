@@ -63,6 +63,7 @@ def build_parser() -> Parser:
     crossval.add_argument(
         "--splits", type=names, default=("TRAIN", "TEST"), help="taken together (default: TRAIN,TEST)"
     )
+    crossval.add_argument("--int8", action="store_true", help="fine-tune each for int8 as well, and answer with it")
     _add_recipe(crossval)
     _add_split(crossval)
     _add_course(crossval)
@@ -175,6 +176,7 @@ def _add_recipe(parser: Parser) -> None:
     parser.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
     parser.add_argument("--towers", type=int, help="networks beside each other, their logits averaged")
     parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
+    parser.add_argument("--strided", type=int, help="how many of the first convolutions have stride 2")
     parser.add_argument("--field", type=size, metavar="WxH", help="pixels that pictures are fitted into, as 160x120")
     parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
     parser.add_argument(
@@ -238,6 +240,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     shape = (
         "towers",
         "widths",
+        "strided",
         "image_width_px",
         "image_height_px",
         "crop_px",
@@ -308,16 +311,18 @@ def _crossval(args: argparse.Namespace) -> int:
     from train.trials import record
 
     found = cross_validate(
-        args.data, args.out, folds=args.folds, settings=settings, call=_call(args), splits=args.splits
+        args.data, args.out, folds=args.folds, settings=settings, call=_call(args), splits=args.splits, int8=args.int8
     )
     sources, report = save(found, args.out), found.report
-    record(report, args.out, settings=settings, folds=args.folds)
+    record(report, args.out, settings=settings, folds=args.folds, int8=found.int8, agreement=found.agreement)
     for label, rates in report.per_class.items():
         print(f"{label}: n {rates.n}, TPR {rates.tpr:.4f}, TNR {rates.tnr:.4f}")
     print(
         f"{args.out}: cross-validated balanced accuracy {report.balanced_accuracy:.4f} on {report.n} images of"
         f" {len(sources)} sources, {sum(answer.suggested is not None for answer in sources)} of doubtful label"
     )
+    if found.int8:
+        print(f"{args.out}: int8 {found.int8.balanced_accuracy:.4f}, {found.agreement:.2%} of labels as float's")
     return DONE
 
 

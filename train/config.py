@@ -10,9 +10,10 @@ from edge_runtime.view import CELL, View
 class NetworkSettings:
     """The shape of the network: `towers` small plain CNNs beside each other, their logits averaged.
 
-    Each width is a 3 x 3 convolution; the first has stride 2, those between are followed by 2 x 2 max-pooling.
-    Pictures are fitted into `image_height_px` x `image_width_px`. The network sees all of that, or, where `crop_px` is
-    not 0, a square of so many pixels around the main cell; with `white_balance` without the colour of the light.
+    Each width is a 3 x 3 convolution; the first `strided` of them have stride 2, the others but the last are followed
+    by 2 x 2 max-pooling. Pictures are fitted into `image_height_px` x `image_width_px`. The network sees all of that,
+    or, where `crop_px` is not 0, a square of so many pixels around the main cell; with `white_balance` without the
+    colour of the light.
 
     With `blind`, each tower learns from all source cells but one part of them, and answers for that part as an honest
     judge. Without, all learn from everything, and nothing is held out: `python -m train crossval` judges the recipe.
@@ -22,6 +23,7 @@ class NetworkSettings:
     image_width_px: int = 160
     crop_px: int = 0
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    strided: int = 1
     towers: int = 5
     dropout: float = 0.3
     white_balance: bool = False
@@ -37,7 +39,8 @@ class NetworkSettings:
         _check("the number of widths", len(self.widths), 1, 20)
         for width in self.widths:
             _check("each of widths", width, 1, 4096)
-        pooled = 2 ** (1 + max(0, len(self.widths) - 2))
+        _check("strided", self.strided, 1, len(self.widths))
+        pooled = 2 ** (self.strided + max(0, len(self.widths) - 1 - self.strided))
         seen = self.view
         if min(seen.height_px, seen.width_px) < pooled:
             raise LeukoliteError(

@@ -18,11 +18,11 @@ from train import rundir
 from train.cells import Cells, Indices, without
 from train.config import Settings
 from train.loading import cells_of
-from train.stages import Call, train_on
+from train.stages import Call, train_on, train_qat_on
 from train.stream import Stream, to_unit
 
 SPLITS = ("TRAIN", "TEST")
-REPORT_NAME = "crossval.json"
+REPORT_NAME, INT8_REPORT_NAME = "crossval.json", "crossval-int8.json"
 ANSWERS_NAME = "probabilities.npz"
 
 Probabilities = npt.NDArray[np.float32]
@@ -30,15 +30,28 @@ Probabilities = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The pooled answers: `probabilities` float32 [n, classes] of `cells`' images, each by the network blind to it."""
+    """The pooled answers: `probabilities` float32 [n, classes] of `cells`' images, each by the network blind to it.
+
+    `int8` is the report of the same networks after fine-tuning for int8, where that was asked for; `agreement` the
+    share of images that get the same label from both.
+    """
 
     cells: Cells
     probabilities: Probabilities
     report: EvalReport
+    int8: EvalReport | None = None
+    agreement: float | None = None
 
 
 def cross_validate(
-    data: str, out: Path, *, folds: int, settings: Settings, call: Call, splits: Sequence[str] = SPLITS
+    data: str,
+    out: Path,
+    *,
+    folds: int,
+    settings: Settings,
+    call: Call,
+    splits: Sequence[str] = SPLITS,
+    int8: bool = False,
 ) -> CrossValidation:
     """Train a network on all folds but one, for each; go on with what `out` holds of the same run.
 
@@ -49,6 +62,7 @@ def cross_validate(
         settings: of each training. Its prior is taken out as often as they say, or as its own folds ask for.
         call: as of `train_float`.
         splits: which to take together; those that the data set has not are left out.
+        int8: whether to fine-tune each fold's network for int8 as well, and to answer with that too.
 
     Raises LeukoliteError as `train_float`, or when none of the splits exists.
     """
@@ -57,21 +71,33 @@ def cross_validate(
     cells, groups = cells_of(
         dataset, folds=folds, settings=settings, groups=call.groups, tell=call.tell, split=call.split
     )
-    answers = np.zeros((len(cells.images), len(cells.labels)), np.float32)
+    answers = np.zeros((1 + int8, len(cells.images), len(cells.labels)), np.float32)
     for fold in range(folds):
-        run = out / f"fold{fold}"
         call.tell(f"fold {fold + 1}/{folds}: {int((cells.folds == fold).sum())} images are held out")
         learned = without(cells, fold, folds=settings.network.folds, seed=settings.seed)
-        # A fold that is done is not done again, unless the caller wants all anew; one not begun is no reason to stop.
-        done = (run / rundir.RUN_NAME).is_file() or None
-        own = replace(call, resume=False if call.resume is False else done, split=None)
-        train_on(learned, run, data=data, groups=groups, settings=settings, call=own)
+        runs = [out / f"fold{fold}", out / f"fold{fold}-int8"][: len(answers)]
+        own = _as_far_as_done(call, runs[0])
+        train_on(learned, runs[0], data=data, groups=groups, settings=settings, call=own)
+        for tuned in runs[1:]:
+            train_qat_on(learned, runs[0], tuned, data=data, groups=groups, call=_as_far_as_done(call, tuned))
         held_out = np.flatnonzero(cells.folds == fold)
-        answers[held_out] = _answer(run, cells, held_out, settings=settings)
-    rundir.save_arrays(out / ANSWERS_NAME, probabilities=answers, classes=cells.classes, folds=cells.folds)
-    report = _pool(cells, answers, dataset, started=started)
+        for run, own_answers in zip(runs, answers, strict=True):
+            own_answers[held_out] = _answer(run, cells, held_out, settings=settings)
+    rundir.save_arrays(out / ANSWERS_NAME, probabilities=answers[0], classes=cells.classes, folds=cells.folds)
+    report = _pool(cells, answers[0], dataset, variant="float32", started=started)
     report.save(out / REPORT_NAME)
-    return CrossValidation(cells, answers, report)
+    if not int8:
+        return CrossValidation(cells, answers[0], report)
+    tuned_report = _pool(cells, answers[1], dataset, variant="int8_qat", started=started)
+    tuned_report.save(out / INT8_REPORT_NAME)
+    agreement = float(np.mean(answers[0].argmax(axis=1) == answers[1].argmax(axis=1)))
+    return CrossValidation(cells, answers[0], report, tuned_report, agreement)
+
+
+def _as_far_as_done(call: Call, run: Path) -> Call:
+    """A run that is done is not done again, unless the caller wants all anew; one not begun is no reason to stop."""
+    done = (run / rundir.RUN_NAME).is_file() or None
+    return replace(call, resume=False if call.resume is False else done, split=None)
 
 
 def _together(data: str, splits: Sequence[str]) -> Dataset:
@@ -100,7 +126,7 @@ def _answer(run: Path, cells: Cells, indices: Indices, *, settings: Settings) ->
     return np.concatenate(parts)
 
 
-def _pool(cells: Cells, answers: Probabilities, dataset: Dataset, *, started: float) -> EvalReport:
+def _pool(cells: Cells, answers: Probabilities, dataset: Dataset, *, variant: str, started: float) -> EvalReport:
     """The EvalReport of all images, those that show no cell among them."""
     best = answers.argmax(axis=1)
     outcomes = [
@@ -112,7 +138,7 @@ def _pool(cells: Cells, answers: Probabilities, dataset: Dataset, *, started: fl
         outcomes,
         labels=cells.labels,
         groups=[origin.group for origin in (*cells.origins, *cells.unseen_origins)],
-        model={"file": "the network that never saw the image's source", "sha256": cells.digest, "variant": "float32"},
+        model={"file": "the network that never saw the image's source", "sha256": cells.digest, "variant": variant},
         data={
             "root": dataset.root.resolve().name,
             "split": f"{dataset.split or 'all'}, cross-validated",

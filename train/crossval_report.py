@@ -57,6 +57,9 @@ def _page(found: CrossValidation, sources: Sequence[SourceAnswer]) -> Iterator[s
     yield ""
     yield f"Balanced accuracy **{report.balanced_accuracy:.4f}**, accuracy {report.accuracy:.4f}"
     yield f"(95 % by group: {_interval(groups['accuracy_ci95'])})."
+    if found.int8:
+        yield f"Fine-tuned for int8: balanced accuracy **{found.int8.balanced_accuracy:.4f}**,"
+        yield f"accuracy {found.int8.accuracy:.4f}, {found.agreement:.2%} of labels as before."
     yield ""
     yield "| class | images | groups | TPR | by group | TNR | by group |"
     yield "|:--|--:|--:|--:|--:|--:|--:|"

@@ -123,10 +123,10 @@ def multiply_adds(settings: NetworkSettings, *, classes: int) -> int:
     height, width, channels = settings.view.height_px, settings.view.width_px, 3
     total = 0
     for depth, own in enumerate(settings.widths):
-        if depth == 0:
+        if depth < settings.strided:
             height, width = -(-height // 2), -(-width // 2)
         total += height * width * 9 * channels * own
-        if 0 < depth < len(settings.widths) - 1:
+        if settings.strided <= depth < len(settings.widths) - 1:
             height, width = height // 2, width // 2
         channels = own
     return settings.towers * (total + channels * classes)
@@ -162,11 +162,11 @@ def _input(settings: NetworkSettings) -> Any:
 
 
 def _convolution(settings: NetworkSettings, tower: int, depth: int, width: int, **options: Any) -> Any:
-    """A 3 x 3 convolution; the first one halves the picture."""
+    """A 3 x 3 convolution; the first ones halve the picture."""
     return keras.layers.Conv2D(
         width,
         3,
-        strides=2 if depth == 0 else 1,
+        strides=2 if depth < settings.strided else 1,
         padding="same",
         kernel_initializer="he_normal",
         name=f"tower{tower}_conv{depth}",
@@ -175,8 +175,8 @@ def _convolution(settings: NetworkSettings, tower: int, depth: int, width: int, 
 
 
 def _maybe_pool(settings: NetworkSettings, tower: int, depth: int) -> Any:
-    """Max-pooling after each convolution between the first and the last."""
-    if 0 < depth < len(settings.widths) - 1:
+    """Max-pooling after each convolution between the strided ones and the last."""
+    if settings.strided <= depth < len(settings.widths) - 1:
         return keras.layers.MaxPooling2D(2, name=f"tower{tower}_pool{depth}")
     return lambda features: features
 

@@ -97,12 +97,32 @@ def train_qat(
 
     `change` gives other settings of this stage than the float run holds.
     """
+    before = _read_float_run(run, out)
+    settings = rundir.settings_from(before)
+    own = change(settings.qat_stage)
+    split = call.split or Split.from_inputs(before.get("inputs", {}))
+    cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=split)
+    return train_qat_on(cells, run, out, data=data, groups=origin, call=replace(call, split=split), own=own)
+
+
+def train_qat_on(
+    cells: Cells,
+    run: Path,
+    out: Path,
+    *,
+    data: str,
+    groups: str,
+    call: Call,
+    own: StageSettings | None = None,
+) -> EvalReport | None:
+    """As `train_qat`, on these cells; `data` and `groups` say where they and their groups come from.
+
+    `own` are this stage's settings; by default those that the float run holds.
+    """
     started = time.time()
     before = _read_float_run(run, out)
     settings = rundir.settings_from(before)
-    settings = replace(settings, qat_stage=change(settings.qat_stage))
-    split = call.split or Split.from_inputs(before.get("inputs", {}))
-    cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=split)
+    settings = replace(settings, qat_stage=own or settings.qat_stage)
     _check_images(before, cells, run)
     weights = run / rundir.WEIGHTS_NAME
     start = {"starts_from_sha256": sha256(weights.read_bytes())}
@@ -126,8 +146,8 @@ def train_qat(
         _keep_untrained(stage)
     position = fit(stage)
     qat.settle_kernels(quantized)  # averaged ranges are not the ranges of averaged kernels
-    inputs = _inputs(data, call, split) | {"run": str(run)}
-    facts = _facts("qat", "int8_qat", data, origin, deployed) | start | {"inputs": inputs}
+    inputs = _inputs(data, call, call.split) | {"run": str(run)}
+    facts = _facts("qat", "int8_qat", data, groups, deployed) | start | {"inputs": inputs}
     return finish(stage, quantized, position, settings=settings, started=started, facts=facts)
 
 

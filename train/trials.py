@@ -21,7 +21,7 @@ class Trial:
     """What one recipe gave in cross-validation.
 
     `tpr` and `tnr` are by class, `accuracy_ci95` from resampling groups of source cells; `multiply_adds` are of one
-    picture, all towers.
+    picture, all towers. `int8` holds balanced accuracy, accuracy and agreement with float after fine-tuning, if done.
     """
 
     splits: str
@@ -37,6 +37,7 @@ class Trial:
     tpr: Mapping[str, float]
     tnr: Mapping[str, float]
     provenance: Mapping[str, Any]
+    int8: Mapping[str, float] | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -49,7 +50,15 @@ class Trial:
         return asdict(self)
 
 
-def record(report: EvalReport, out: Path, *, settings: Settings, folds: int) -> Trial:
+def record(
+    report: EvalReport,
+    out: Path,
+    *,
+    settings: Settings,
+    folds: int,
+    int8: EvalReport | None = None,
+    agreement: float | None = None,
+) -> Trial:
     """Write the trial.json of a cross-validation whose run directories are in `out`."""
     run = read_json(out / "fold0" / rundir.RUN_NAME, what="the run.json of a fold")
     groups = report.groups or {}
@@ -67,9 +76,16 @@ def record(report: EvalReport, out: Path, *, settings: Settings, folds: int) -> 
         tpr={label: rates.tpr or 0.0 for label, rates in report.per_class.items()},
         tnr={label: rates.tnr or 0.0 for label, rates in report.per_class.items()},
         provenance=report.provenance,
+        int8=_int8(int8, agreement) if int8 else None,
     )
     write_json(out / TRIAL_NAME, trial.to_json())
     return trial
+
+
+def _int8(report: EvalReport, agreement: float | None) -> dict[str, float]:
+    """What a trial says of the networks that were fine-tuned for int8."""
+    figures = {"balanced_accuracy": report.balanced_accuracy, "accuracy": report.accuracy, "agreement": agreement}
+    return {name: figure or 0.0 for name, figure in figures.items()}
 
 
 def read(path: Path) -> Trial:
@@ -94,12 +110,16 @@ def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
         any_trial = next(iter(own.values()))
         yield f"{splits}, {any_trial.n:,} images in {any_trial.n_groups} groups of source cells:"
         yield ""
-        yield "| trial | balanced accuracy | accuracy by group (95 %) | lowest TPR | weights | MACs, M | differs by |"
-        yield "|:--|--:|:--|:--|--:|--:|:--|"
+        yield (
+            "| trial | balanced accuracy | int8 | accuracy by group (95 %) | lowest TPR | weights | MACs, M"
+            " | differs by |"
+        )
+        yield "|:--|--:|--:|:--|:--|--:|--:|:--|"
         for name, trial in sorted(own.items(), key=lambda item: -item[1].balanced_accuracy):
             (low, high), (rate, label) = trial.accuracy_ci95, trial.lowest_tpr
+            int8 = f"{trial.int8['balanced_accuracy']:.4f}" if trial.int8 else "-"
             yield (
-                f"| {name} | {trial.balanced_accuracy:.4f} | {low:.3f} to {high:.3f} | {rate:.4f} {label}"
+                f"| {name} | {trial.balanced_accuracy:.4f} | {int8} | {low:.3f} to {high:.3f} | {rate:.4f} {label}"
                 f" | {trial.parameters:,} | {trial.multiply_adds / 1e6:.1f} | {', '.join(_changes(trial))} |"
             )
         yield ""

@@ -15,6 +15,8 @@ NAN = float("nan")
         (NetworkSettings, "towers", 0),
         (NetworkSettings, "widths", ()),
         (NetworkSettings, "widths", (16, 0)),
+        (NetworkSettings, "strided", 0),
+        (NetworkSettings, "strided", 6),
         (NetworkSettings, "image_height_px", 0),
         (NetworkSettings, "image_width_px", 5000),
         (NetworkSettings, "dropout", 1.0),

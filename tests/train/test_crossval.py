@@ -127,9 +127,28 @@ def test_without_failing_sources_there_is_no_sheet(found, tmp_path):
 def test_images_without_a_cell_count_as_missed(found, smear_root):
     cells = replace(found.cells, unseen=(found.cells.images[0],), unseen_origins=(found.cells.origins[0],))
     dataset = crossval._together(str(smear_root), ("TRAIN", "TEST"))
-    report = crossval._pool(cells, found.probabilities, dataset, started=0)
+    report = crossval._pool(cells, found.probabilities, dataset, variant="float32", started=0)
     assert (report.n, report.n_errors) == (found.report.n + 1, 1)
     assert report.accuracy * report.n == pytest.approx(found.report.accuracy * found.report.n)
+
+
+def test_int8_networks_answer_beside_the_float_ones(found, out, smear_root, tmp_path):
+    for fold in range(FOLDS):
+        shutil.copytree(out / f"fold{fold}", tmp_path / f"fold{fold}")
+    both = cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=SETTINGS, call=Call(tell=print), int8=True)
+    assert both.probabilities == pytest.approx(found.probabilities, abs=1e-6)  # no float fold is trained again
+    report = load_report(tmp_path / crossval.INT8_REPORT_NAME)
+    assert (report.n, report.model["variant"], report.accuracy) == (found.report.n, "int8_qat", both.int8.accuracy)
+    learned = json.loads((tmp_path / "fold0-int8" / "run.json").read_text())
+    assert learned["data"] == json.loads((tmp_path / "fold0" / "run.json").read_text())["data"]
+    labels = [{row.path: row.predicted for row in each.predictions} for each in (both.report, both.int8)]
+    same = np.mean([labels[0][path] == labels[1][path] for path in labels[0]])
+    assert both.agreement == pytest.approx(same)
+    save(both, tmp_path)
+    assert (
+        f"Fine-tuned for int8: balanced accuracy **{both.int8.balanced_accuracy:.4f}**"
+        in (tmp_path / "crossval.md").read_text()
+    )
 
 
 def test_reports_are_json(out, found):

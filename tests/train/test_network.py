@@ -237,3 +237,11 @@ def test_first_convolution_halves_and_pooling_follows_all_but_first_and_last():
     model = build_deployed(NETWORK, classes=4)
     shapes = [model.get_layer(f"tower0_{name}").output.shape[1:3] for name in ("conv0", "conv1", "pool1", "conv2")]
     assert shapes == [(12, 16), (12, 16), (6, 8), (6, 8)]
+
+
+def test_further_convolutions_may_halve_instead_of_pooling():
+    settings = NetworkSettings(image_height_px=32, image_width_px=48, widths=(4, 4, 4, 4), strided=2)
+    model = build_deployed(settings, classes=3)
+    shapes = [model.get_layer(f"tower0_{name}").output.shape[1:3] for name in ("conv0", "conv1", "pool2", "conv3")]
+    assert shapes == [(16, 24), (8, 12), (4, 6), (4, 6)]
+    assert not [layer for layer in model.layers if layer.name.endswith(("pool0", "pool1", "pool3"))]

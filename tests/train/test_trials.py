@@ -42,9 +42,14 @@ def test_best_trial_is_first_and_says_what_differs():
         if line.startswith(("| usual", "| larger"))
     ]
     assert rows == [
-        "| larger | 0.9000 | 0.800 to 0.900 | 0.8000 B | 1,000 | 2.5 | crop_px 80, seed 2, 4 folds |",
-        "| usual | 0.8700 | 0.800 to 0.900 | 0.8000 B | 1,000 | 2.5 |  |",
+        "| larger | 0.9000 | - | 0.800 to 0.900 | 0.8000 B | 1,000 | 2.5 | crop_px 80, seed 2, 4 folds |",
+        "| usual | 0.8700 | - | 0.800 to 0.900 | 0.8000 B | 1,000 | 2.5 |  |",
     ]
+
+
+def test_int8_stands_beside_float():
+    tuned = {"balanced_accuracy": 0.8654, "accuracy": 0.86, "agreement": 0.99}
+    assert "| tuned | 0.8700 | 0.8654 |" in "\n".join(lines(tuned=trial(int8=tuned)))
 
 
 def test_other_splits_are_another_table():
@@ -55,8 +60,9 @@ def test_other_splits_are_another_table():
     ]
 
 
-def test_multiply_adds_are_those_of_the_layers():
-    settings = SETTINGS.network
+@pytest.mark.parametrize("strided", [1, 2, 3])
+def test_multiply_adds_are_those_of_the_layers(strided):
+    settings = replace(SETTINGS.network, strided=strided)
     model = network.build_deployed(settings, classes=4)
     wanted = 0
     for layer in model.layers:
