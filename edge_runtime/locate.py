@@ -16,6 +16,7 @@ _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at
 _HALFWAY = 0.5  # between the field's middle and its strongest stain: adapts to the dye and the exposure
 _LEAST_STAIN = 0.2  # of the background's brightness above the field's middle: less is red cells, or an empty field
 _LEAST_AREA = 0.01  # of the field; platelets are smaller
+_LEAST_CUT_AREA = 0.004  # of the field, of a nucleus that its edge cuts
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Cell:
 def locate(pixels: Pixels) -> tuple[Cell, ...]:
     """The stained cells of a field, the largest first; nothing where there is none.
 
+    Where no nucleus is whole enough to be told from a platelet by its size, one that the edge of the field cuts is.
+
     Stain is 0.5 (blue - red) + (blue - green): 0 for grey, below it for red cells, high for a stained nucleus.
 
     Args:
@@ -45,12 +48,20 @@ def locate(pixels: Pixels) -> tuple[Cell, ...]:
     middle, strongest, brightness = np.median(stain), np.partition(stain.ravel(), -count)[-count], np.median(green)
     above = max(_HALFWAY * (strongest - middle), _LEAST_STAIN * brightness)
     stained = stain > middle + above
+    regions = _regions(stained)
+    found = [region for region in regions if region[4] >= _LEAST_AREA] or [
+        region for region in regions if region[4] >= _LEAST_CUT_AREA and _is_cut(region, stained.shape)
+    ]
     cells = [
-        Cell(left * side, top * side, right * side, bottom * side, area)
-        for left, top, right, bottom, area in _regions(stained)
-        if area >= _LEAST_AREA
+        Cell(left * side, top * side, right * side, bottom * side, area) for left, top, right, bottom, area in found
     ]
     return tuple(sorted(cells, key=lambda cell: -cell.area))
+
+
+def _is_cut(region: tuple[int, int, int, int, float], shape: tuple[int, ...]) -> bool:
+    """Whether a region's box (left, top, right, bottom) touches the edge of a field of so many rows and columns."""
+    left, top, right, bottom, _ = region
+    return left == 0 or top == 0 or right == shape[1] or bottom == shape[0]
 
 
 def _regions(stained: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int, float]]:

@@ -50,6 +50,19 @@ def test_platelets_are_too_small():
     assert locate(field((60, 40, 70, 50))) == ()
 
 
+@pytest.mark.parametrize("box", [(60, 0, 78, 6), (60, 114, 78, 120), (0, 50, 6, 68), (154, 50, 160, 68)])
+def test_a_nucleus_that_the_edge_cuts_may_be_smaller(box):
+    assert boxes(locate(field(box))) == [box]
+
+
+def test_what_the_edge_cuts_does_not_count_beside_a_whole_nucleus():
+    assert boxes(locate(field((60, 0, 78, 6), (60, 40, 84, 72)))) == [(60, 40, 84, 72)]
+
+
+def test_a_platelet_at_the_edge_is_too_small():
+    assert locate(field((60, 0, 70, 6))) == ()
+
+
 def test_red_cells_alone_are_none():
     assert locate(field()) == ()
 
