@@ -111,7 +111,7 @@ $(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
 
 # How good the recipe is on cells it never saw, over TRAIN and TEST together; the facts, not the pictures, are kept.
 crossval: $(SOURCE)
-	$(PY) -m train crossval --data $(BUILD)/data/root --preset cell --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
+	$(PY) -m train crossval --int8 --data $(BUILD)/data/root --preset $(PRESET) --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
 	mkdir -p $(KEPT)/crossval
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
 

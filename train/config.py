@@ -121,20 +121,29 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 
 PRESETS = {
-    # The float stage's prior is that of `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
-    # Fine-tuning at so low a rate leaves the network as sure of itself as it was, and so the prior; at ten times the
-    # rate and twice the length held-out cells were answered worse than without it (docs/training.md).
+    # A crop around the main cell, the colour of the light taken out of it. All towers learn from every source cell:
+    # how good that is, `python -m train crossval` says (docs/recipe.md).
     "full": Settings(
-        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.5),
-        # Fake quantisation keeps twice as much of each image for the gradient; half a batch stays below 1.5 GB.
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.5),
+        network=NetworkSettings(
+            image_height_px=180,
+            image_width_px=240,
+            crop_px=96,
+            widths=(16, 32, 48, 64),
+            strided=2,
+            towers=2,
+            white_balance=True,
+            blind=False,
+        ),
+        float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=0.5),
+        # Fake quantisation keeps twice as much of each image for the gradient; half a batch stays below 1.5 GB. At so
+        # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=0.5),
     ),
-    # A crop around the main cell: a fraction of the work of the whole field, and better on cells held out. The prior is
-    # taken out once, as the formula has it: cross-validated on TRAIN, more cost more than it gave (docs/recipe.md).
-    "cell": Settings(
-        network=NetworkSettings(crop_px=64, widths=(16, 32, 48, 64)),
-        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=1.0),
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+    # The whole field by five towers, each blind to a fifth of the source cells: what was shipped first. Its prior is
+    # that of `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
+    "field": Settings(
+        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.5),
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.5),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.
     "quick": Settings(
