@@ -123,10 +123,9 @@ DATA_ROOT := $(BUILD)/data/root
 GROUPS := train/facts/blood-cells-groups.csv
 
 record: $(EVALUATIONS)
-	mkdir -p $(KEPT)/test $(KEPT)/held-out
+	mkdir -p $(KEPT)/test
 	cp $(BUILD)/reports/int8.json $(KEPT)/test/seed$(SEED)-int8_qat.json
 	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
-	cp $(BUILD)/qat/held_out.json $(KEPT)/held-out/seed$(SEED)-int8_qat.json
 
 ship: $(SUMS)
 	mkdir -p $(MODELS)
@@ -148,8 +147,7 @@ figures: $(SOURCE)
 		--doubted $(KEPT)/crossval/sources.csv --trial $(KEPT)/crossval/trial.json \
 		--out $(KEPT)/subsets.md --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/test/seed*.json' --out $(KEPT)/seeds-test.md --readme README.md
-	$(PY) -m benchmarks seeds --reports '$(KEPT)/held-out/seed*.json' --out $(KEPT)/seeds-held-out.md \
-		--name held-out --readme README.md
+	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 
 test: lint unit
 

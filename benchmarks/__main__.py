@@ -184,8 +184,8 @@ def _subsets(args: argparse.Namespace) -> int:
     from edge_runtime.groups import read_groups
     from edge_runtime.report import load_report
 
-    doubted = subsets.read_doubted(args.doubted)
-    text = "".join(subsets.to_markdown(load_report(args.report), read_groups(args.groups), doubted=doubted))
+    judgement = subsets.read_judgement(args.doubted)
+    text = "".join(subsets.to_markdown(load_report(args.report), read_groups(args.groups), judgement=judgement))
     text = (subsets.describe_trial(args.trial) if args.trial else "") + text
     write_atomic(args.out, [text.encode()])
     if args.readme:

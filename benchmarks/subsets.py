@@ -17,8 +17,20 @@ from edge_runtime.groups import Groups, Origin
 from edge_runtime.report import EvalReport, Outcome, summarize
 
 LEARNED_FROM = "TRAIN"
-Doubted = frozenset[tuple[str, str]]
-"""Sources in doubt, with the label that is: a photograph may carry two."""
+Named = frozenset[tuple[str, str]]
+"""Sources, each with one label: a photograph may carry two."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What cross-validated networks say of the sources, none of which they had seen.
+
+    Of those in `doubted` the label is in doubt by confident learning; those in `contradicted` got another answer than
+    their label on at least half of their images.
+    """
+
+    doubted: Named
+    contradicted: Named
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,18 @@ class Subset:
     sources: int
 
 
-def read_doubted(path: str | os.PathLike[str]) -> Doubted:
-    """The sources in doubt in a sources.csv that `python -m train crossval` wrote."""
+def read_judgement(path: str | os.PathLike[str]) -> Judgement:
+    """What a sources.csv says that `python -m train crossval` wrote."""
     try:
         with Path(path).open(encoding="utf-8", newline="") as stream:
-            return frozenset((row["source"], row["label"]) for row in csv.DictReader(stream) if row["suggested"])
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+            rows = list(csv.DictReader(stream))
+        return Judgement(
+            doubted=frozenset((row["source"], row["label"]) for row in rows if row["suggested"]),
+            contradicted=frozenset(
+                (row["source"], row["label"]) for row in rows if 2 * int(row["right"]) <= int(row["images"])
+            ),
+        )
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise LeukoliteError(
             expected=f"the sources.csv of a cross-validation at {show(path)}",
             found=reason(error),
@@ -43,8 +61,8 @@ def read_doubted(path: str | os.PathLike[str]) -> Doubted:
         ) from error
 
 
-def divide(report: EvalReport, groups: Groups, *, doubted: Doubted) -> list[Subset]:
-    """The subsets of a report of one split: all, without groups that TRAIN has too, and without doubtful labels.
+def divide(report: EvalReport, groups: Groups, *, judgement: Judgement) -> list[Subset]:
+    """The subsets of a report of one split: all, without groups that TRAIN has too, and without disputed labels.
 
     Raises LeukoliteError when `groups` lacks an image.
     """
@@ -52,12 +70,16 @@ def divide(report: EvalReport, groups: Groups, *, doubted: Doubted) -> list[Subs
     origins = groups.assign([LabelledImage(path=row.path, name=row.path, label=row.true) for row in rows])
     learned = groups.below(LEARNED_FROM)
     fresh = [origin.group not in learned for origin in origins]
-    sure = [(origin.source, row.true) not in doubted for origin, row in zip(origins, rows, strict=True)]
+    named = [(origin.source, row.true) for origin, row in zip(origins, rows, strict=True)]
+    sure = [each not in judgement.doubted for each in named]
     cuts = {
         "as published": [True] * len(rows),
         f"without groups that also occur in {LEARNED_FROM}": fresh,
         "without sources whose label is in doubt": sure,
         "without either": [one and other for one, other in zip(fresh, sure, strict=True)],
+        "without sources that cross-validated networks contradict": [
+            each not in judgement.contradicted for each in named
+        ],
     }
     return [_subset(name, report, rows, origins, kept) for name, kept in cuts.items() if any(kept)]
 
@@ -78,9 +100,9 @@ def _subset(
     return Subset(name, part, len({(origins[index].source, rows[index].true) for index in chosen}))
 
 
-def to_markdown(report: EvalReport, groups: Groups, *, doubted: Doubted) -> Iterator[str]:
+def to_markdown(report: EvalReport, groups: Groups, *, judgement: Judgement) -> Iterator[str]:
     """The subsets and every source as tables."""
-    subsets, sources = divide(report, groups, doubted=doubted), by_source(report, groups)
+    subsets, sources = divide(report, groups, judgement=judgement), by_source(report, groups)
     rows: list[tuple[object, ...]] = [_row(subset) for subset in subsets]
     once = float(np.mean([source.share_right for source in sources]))
     rows.append(("each source counting once", f"{report.n:,}", len(sources), f"{once:.4f}", "-", "-"))
@@ -88,15 +110,18 @@ def to_markdown(report: EvalReport, groups: Groups, *, doubted: Doubted) -> Iter
     yield f"{split}, {variant} model, intervals (95 %) by resampling groups of source cells:\n\n"
     yield table(("images", "n", "sources", "accuracy", "by cell", "lowest TPR"), rows, align="lrrrll")
     yield (
-        "\nDoubt is cross-validated models' (`python -m train crossval`, confident learning), not anyone's eye; these"
-        " labels stay in the headline figure. Figures without them estimate nothing new: they were left out for the"
-        " answers that models gave.\n\n"
+        "\nDoubt is cross-validated models' (`python -m train crossval`, confident learning), not anyone's eye, and so"
+        " is what they contradict: other than its label on at least half of a source's images. These labels stay in the"
+        " headline figure. Figures without them estimate nothing new: they were left out for the answers that models"
+        " gave.\n\n"
     )
-    named = {(Path(source).stem, label) for source, label in doubted}
     yield f"<details><summary>{split} by source: {len(sources)} photographs</summary>\n\n"
     yield table(
-        ("source", "label", "in doubt", "images", "right", "mostly answered"),
-        [(*_named(source, named), source.images, f"{source.share_right:.2f}", source.answered) for source in sources],
+        ("source", "label", "cross-validated", "images", "right", "mostly answered"),
+        [
+            (*_named(source, judgement), source.images, f"{source.share_right:.2f}", source.answered)
+            for source in sources
+        ],
         align="lllrrl",
     )
     yield "\n</details>\n"
@@ -124,9 +149,12 @@ def describe_trial(path: str | os.PathLike[str]) -> str:
         ) from error
 
 
-def _named(source: Source, doubted: set[tuple[str, str]]) -> tuple[str, str, str]:
-    """A source's name, label and whether that is in doubt."""
-    return source.name, source.label, "yes" if (source.name, source.label) in doubted else ""
+def _named(source: Source, judgement: Judgement) -> tuple[str, str, str]:
+    """A source's name, label and what cross-validated networks say of that."""
+    kinds = {"in doubt": judgement.doubted, "contradicted": judgement.contradicted}
+    own = (source.name, source.label)
+    said = [kind for kind, named in kinds.items() if own in {(Path(name).stem, label) for name, label in named}]
+    return source.name, source.label, ", ".join(said)
 
 
 def _row(subset: Subset) -> tuple[str, ...]:

@@ -33,11 +33,10 @@ def test_figures_are_those_of_the_kept_reports(page):
         assert is_current(page, name, markdown), f"{name}: run `make figures`"
 
 
-@pytest.mark.parametrize(("name", "folder"), [("seeds", "test"), ("held-out", "held-out")])
-def test_tables_over_seeds_are_those_of_the_kept_reports(name, folder):
-    found = seeds.gather([str(REPORTS / folder / "seed*.json")])
+def test_the_table_over_seeds_is_that_of_the_kept_reports():
+    found = seeds.gather([str(REPORTS / "test" / "seed*.json")])
     assert len({run.seed for run in found.runs}) >= 3
-    assert is_current(README, name, seeds.to_markdown(found)), f"{name}: run `make figures`"
+    assert is_current(README, "seeds", seeds.to_markdown(found)), "seeds: run `make figures`"
 
 
 def test_subsets_are_those_of_the_kept_reports():
@@ -46,7 +45,7 @@ def test_subsets_are_those_of_the_kept_reports():
         subsets.to_markdown(
             load_report(REPORTS / "shipped-int8.json"),
             read_groups(CHECKOUT / "train" / "facts" / "blood-cells-groups.csv"),
-            doubted=subsets.read_doubted(kept / "sources.csv"),
+            judgement=subsets.read_judgement(kept / "sources.csv"),
         )
     )
     assert (REPORTS / "subsets.md").read_text() == text
@@ -60,11 +59,9 @@ def test_the_table_of_trials_is_that_of_the_kept_ones():
     assert (REPORTS / "trials.md").read_text() == "".join(f"{line}\n" for line in lines)
 
 
-def test_the_shipped_seed_is_the_one_that_the_rule_names():
-    held_out = seeds.gather([str(REPORTS / "held-out" / "seed*.json")])
-    best = max(held_out.runs, key=lambda run: run.accuracy).seed
+def test_the_shipped_seed_is_the_first_whatever_the_others_gave():
     on_test = seeds.gather([str(REPORTS / "test" / "seed*-int8_qat.json")])
-    shipped = next(run for run in on_test.runs if run.seed == best)
+    shipped = next(run for run in on_test.runs if run.seed == 1)
     assert shipped.model_sha256 == gather_shipped_digest()
 
 

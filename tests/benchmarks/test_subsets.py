@@ -6,11 +6,12 @@ import pytest
 
 from benchmarks import subsets
 from benchmarks.__main__ import main
+from benchmarks.subsets import Judgement
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.groups import Groups, Origin
 from edge_runtime.report import EvalReport, Outcome, summarize
 
-# source, group, true, predicted; the group g1 occurs in TRAIN too, the label of s3 is in doubt.
+# source, group, true, predicted; the group g1 occurs in TRAIN too, the label of s3 is in doubt, s4 is contradicted.
 ROWS = (
     ("s1", "g1", "A", "A"),
     ("s1", "g1", "A", "A"),
@@ -19,7 +20,7 @@ ROWS = (
     ("s3", "g3", "A", "B"),
     ("s4", "g4", "B", "B"),
 )
-DOUBTED = frozenset({("s3", "A")})
+JUDGEMENT = Judgement(doubted=frozenset({("s3", "A")}), contradicted=frozenset({("s4", "B"), ("s3", "A")}))
 
 
 @pytest.fixture
@@ -37,36 +38,38 @@ def rows() -> list[tuple[str, Origin]]:
 
 
 def test_each_subset_leaves_out_what_it_says(report, rows):
-    found = subsets.divide(report, Groups(rows), doubted=DOUBTED)
+    found = subsets.divide(report, Groups(rows), judgement=JUDGEMENT)
     assert [(part.report.n, part.sources, part.report.accuracy) for part in found] == [
         (6, 4, 4 / 6),
         (4, 3, 2 / 4),  # without s1
         (5, 3, 4 / 5),  # without s3
         (3, 2, 2 / 3),
+        (4, 2, 3 / 4),  # without s3 and s4
     ]
     assert found[0].report.groups["n"] == 4
 
 
 def test_a_doubt_is_of_a_label_and_not_of_a_photograph(report, rows):
-    found = subsets.divide(report, Groups(rows), doubted=frozenset({("s3", "B")}))
+    found = subsets.divide(report, Groups(rows), judgement=Judgement(frozenset({("s3", "B")}), frozenset()))
     assert found[2].report.n == 6
 
 
 def test_a_subset_of_nothing_is_left_out(report, rows):
     everything = frozenset((row[0], row[2]) for row in ROWS)
-    found = subsets.divide(report, Groups(rows), doubted=everything)
+    found = subsets.divide(report, Groups(rows), judgement=Judgement(everything, everything))
     assert [part.name for part in found] == ["as published", "without groups that also occur in TRAIN"]
 
 
 def test_tables_name_every_source_and_the_doubtful(report, rows):
-    text = "".join(subsets.to_markdown(report, Groups(rows), doubted=DOUBTED))
+    text = "".join(subsets.to_markdown(report, Groups(rows), judgement=JUDGEMENT))
     assert "| as published" in text
     assert "0.6667" in text
     assert "each source counting once" in text
     assert f"{(1 + 0.5 + 0 + 1) / 4:.4f}" in text
-    doubtful = [line for line in text.splitlines() if "| yes" in line]
-    assert len(doubtful) == 1
-    assert doubtful[0].startswith("| s3 ")
+    judged = [line for line in text.splitlines() if line.startswith("| s") and "contradicted" in line]
+    assert len(judged) == 2
+    assert "| in doubt, contradicted |" in next(line for line in judged if line.startswith("| s3 "))
+    assert any(line.startswith("| s4 ") for line in judged)
     assert all(f"| {source} " in text for source in ("s1", "s2", "s3", "s4"))
 
 
@@ -74,7 +77,7 @@ def test_command_writes_the_page_and_the_readme(report, rows, tmp_path, capsys):
     report.save(tmp_path / "report.json")
     lines = [f"{path},{origin.source},{origin.group}\n" for path, origin in rows]
     (tmp_path / "groups.csv").write_text("".join(["path,source,group\n", *lines]))
-    (tmp_path / "sources.csv").write_text("source,label,suggested\ns3,A,B\ns1,A,\n")
+    (tmp_path / "sources.csv").write_text("source,label,images,right,suggested\ns3,A,2,0,B\ns1,A,2,2,\ns4,B,2,1,\n")
     (tmp_path / "README.md").write_text("<!-- figures:subsets begin -->\n<!-- figures:subsets end -->\n")
     given = {"report": "report.json", "groups": "groups.csv", "doubted": "sources.csv", "out": "subsets.md"}
     options = [part for name, file in given.items() for part in (f"--{name}", str(tmp_path / file))]
@@ -82,7 +85,8 @@ def test_command_writes_the_page_and_the_readme(report, rows, tmp_path, capsys):
     page = (tmp_path / "subsets.md").read_text()
     assert capsys.readouterr().out == page
     assert page.strip() in (tmp_path / "README.md").read_text()
-    assert page.count("| yes") == 1
+    assert [line.count("contradicted") for line in page.splitlines() if line[:4] in ("| s3", "| s4")] == [1, 1]
+    assert page.count("in doubt") == 2  # the row of the table, and s3
 
 
 TRIAL = {
@@ -119,7 +123,7 @@ def test_what_is_no_table_of_sources_is_refused(tmp_path, text):
     if text:
         (tmp_path / "sources.csv").write_text(text)
     with pytest.raises(LeukoliteError, match=r"the sources\.csv of a cross-validation"):
-        subsets.read_doubted(tmp_path / "sources.csv")
+        subsets.read_judgement(tmp_path / "sources.csv")
 
 
 def test_groups_below_a_folder():
