@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from edge_runtime.squares import shrink
+from edge_runtime.squares import Squares, coarsen
 
-_GRID = 60  # squares along the field's shorter side: fine enough for lobes of a nucleus, coarse enough to be fast
 _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
 _HALFWAY = 0.5  # between the field's middle and its strongest stain: adapts to the dye and the exposure
 _LEAST_STAIN = 0.2  # of the background's brightness above the field's middle: less is red cells, or an empty field
@@ -30,7 +29,7 @@ class Cell:
     area: float
 
 
-def locate(pixels: Pixels) -> tuple[Cell, ...]:
+def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...]:
     """The stained cells of a field, the largest first; nothing where there is none.
 
     Where no nucleus is whole enough to be told from a platelet by its size, one that the edge of the field cuts is.
@@ -39,10 +38,11 @@ def locate(pixels: Pixels) -> tuple[Cell, ...]:
 
     Args:
         pixels: uint8 [height, width, 3], RGB, at least 60 x 60.
+        squares: what `coarsen` makes of them, by whom has it.
     """
-    side = max(1, min(pixels.shape[:2]) // _GRID)
-    squares = shrink(pixels, side)
-    red, green, blue = squares[..., 0], squares[..., 1], squares[..., 2]
+    squares = squares or coarsen(pixels)
+    side, means = squares.side_px, squares.means
+    red, green, blue = means[..., 0], means[..., 1], means[..., 2]
     stain = 1.5 * blue - 0.5 * red - green
     count = max(1, round(_BRIGHTEST * stain.size))
     middle, strongest, brightness = np.median(stain), np.partition(stain.ravel(), -count)[-count], np.median(green)

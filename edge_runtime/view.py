@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode
 from edge_runtime.locate import Cell, locate
+from edge_runtime.squares import coarsen
 from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
@@ -59,20 +60,21 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
         uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
         nucleus. In the field view n is 1 and no cell is looked for. In the cell view n is 0 where there is none.
     """
-    seen, cells = _seen(pixels, view)
-    return (balance(seen, glass(pixels)) if view.white_balance else seen), cells
-
-
-def _seen(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
-    """As `cut`, the light left as it is."""
-    if view.kind == FIELD:
+    if view.kind == FIELD and not view.white_balance:
         return pixels[np.newaxis], ()
-    cells = locate(pixels)
+    squares = coarsen(pixels)
+    cells = () if view.kind == FIELD else locate(pixels, squares=squares)
+    seen = pixels[np.newaxis] if view.kind == FIELD else _crops(pixels, cells, view)
+    return (balance(seen, glass(squares)) if view.white_balance else seen), cells
+
+
+def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
+    """As much of the field around the middle of each cell as the view shows, uint8 [n, height_px, width_px, 3]."""
     shape = (len(cells), view.height_px, view.width_px, 3)
     crops = np.full(shape, BACKGROUND, np.uint8)
     for crop, cell in zip(crops, cells, strict=True):
         _copy_around(cell, pixels, crop)
-    return crops, cells
+    return crops
 
 
 def see(source: str | os.PathLike[str] | bytes, view: View) -> Pixels | None:

@@ -76,9 +76,12 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     next(root.rglob("*.jpeg")).rename(tmp_path / "smear.jpg")
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
-    label, confidence = capsys.readouterr().out.split()
+    first, *cells = capsys.readouterr().out.splitlines()
+    label, confidence = first.split()
     assert label in {"EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"}
     assert 0.25 <= float(confidence) <= 1
+    assert cells[0].startswith("Box(left=")
+    assert cells[0].endswith(f") {label}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.image import decode
+from edge_runtime.squares import coarsen
 from edge_runtime.view import CELL, View, cut
 from edge_runtime.white import WHITE, balance, glass
 from tests.fields import PLASMA, field
@@ -16,25 +17,25 @@ def lit(pixels, by):
 def test_glass_is_what_lies_between_the_cells(size):
     height, width = size
     pixels = field((height // 2, width // 2, height // 4), height=height, width=width)
-    assert glass(pixels) == pytest.approx(PLASMA)
+    assert glass(coarsen(pixels)) == pytest.approx(PLASMA)
 
 
 def test_black_fill_beside_the_picture_is_no_glass():
     pixels = field((60, 80, 20))
     pixels[:50] = 0
-    assert glass(pixels) == pytest.approx(PLASMA)
+    assert glass(coarsen(pixels)) == pytest.approx(PLASMA)
 
 
 def test_a_few_glaring_pixels_are_no_glass():
     pixels = field((60, 80, 20))
     pixels[:10, :20] = 255
-    assert glass(pixels) == pytest.approx(PLASMA)
+    assert glass(coarsen(pixels)) == pytest.approx(PLASMA)
 
 
 def test_a_black_picture_stays_as_it_is():
     pixels = np.zeros((120, 160, 3), np.uint8)
-    assert (glass(pixels) == WHITE).all()
-    assert np.array_equal(balance(pixels, glass(pixels)), pixels)
+    assert (glass(coarsen(pixels)) == WHITE).all()
+    assert np.array_equal(balance(pixels, glass(coarsen(pixels))), pixels)
 
 
 def test_balanced_glass_is_white_and_what_is_brighter_is_cut():
@@ -67,5 +68,5 @@ def test_the_light_does_not_matter(data_root, light):
 def test_the_field_view_is_balanced_alike():
     pixels = lit(field((60, 80, 20)), (0.8, 0.9, 1.0))
     view = View.whole(height_px=120, width_px=160, white_balance=True)
-    assert np.array_equal(cut(pixels, view)[0], balance(pixels[np.newaxis], glass(pixels)))
+    assert np.array_equal(cut(pixels, view)[0], balance(pixels[np.newaxis], glass(coarsen(pixels))))
     assert cut(pixels, view)[0][0, 0, 0] == pytest.approx(np.full(3, WHITE))
