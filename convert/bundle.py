@@ -53,6 +53,7 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
             field_height=network["image_height_px"],
             field_width=network["image_width_px"],
             white_balance=network["white_balance"],
+            zoom=network["zoom"],
         ),
         normalization={"mean": 0.0, "std": 255.0},
         temperature=TEMPERATURE,

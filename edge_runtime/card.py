@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.image import read_bytes
-from edge_runtime.view import FIELD, VIEWS, View
+from edge_runtime.view import FIELD, MAX_ZOOM, MIN_ZOOM, VIEWS, View
 
 CARD_NAME = "leukolite.json"
 LABELS_NAME = "labels.txt"
@@ -32,7 +32,8 @@ class InputSpec:
 
     `edge_runtime.image.decode_field` fits it into `field_height` x `field_width`; `view` (edge_runtime/view.py) says
     what of that the model is shown: all of it, or `height` x `width` around each stained cell. In pixels.
-    `white_balance` is whether the colour of the light is taken out before (edge_runtime/white.py).
+    Each pixel there is 1 / `zoom` of the field's. `white_balance` is whether the colour of the light is taken out
+    before (edge_runtime/white.py).
     """
 
     height: int
@@ -45,6 +46,7 @@ class InputSpec:
     field_height: int
     field_width: int
     white_balance: bool = False
+    zoom: float = 1.0
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "InputSpec":
@@ -61,12 +63,15 @@ class InputSpec:
             field_height=int(fields.get("field_height", height)),
             field_width=int(fields.get("field_width", width)),
             white_balance=fields.get("white_balance", False),
+            zoom=float(fields.get("zoom", 1.0)),
         )
 
     @property
     def seen(self) -> View:
         """The view, for `edge_runtime.view.cut`."""
-        return View(self.view, self.height, self.width, self.field_height, self.field_width, self.white_balance)
+        return View(
+            self.view, self.height, self.width, self.field_height, self.field_width, self.white_balance, self.zoom
+        )
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,8 @@ def _check_values(known: Mapping[str, Any]) -> None:
     fits = (spec.height, spec.width) == field if spec.view == FIELD else min(spec.height, spec.width, *field) > 0
     if spec.view not in VIEWS or not fits:
         raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
+    if not MIN_ZOOM <= spec.zoom <= MAX_ZOOM:
+        raise ValueError(f"zoom {spec.zoom} is not from {MIN_ZOOM} to {MAX_ZOOM}")
     if not isinstance(spec.white_balance, bool):
         raise ValueError(f"white_balance {spec.white_balance!r} is neither true nor false")
     if known["variant"] not in VARIANTS:

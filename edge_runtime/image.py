@@ -37,6 +37,7 @@ BACKGROUND = (0, 0, 0)
 RESIZE_RULE = "fit"
 DECODE_RULE = "jpeg-scaled"
 
+_RESAMPLING = Image.Resampling.BILINEAR
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
@@ -104,6 +105,11 @@ def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, widt
         ) from error
 
 
+def resize(pixels: Pixels, *, height_px: int, width_px: int) -> Pixels:
+    """Pixels uint8 [any height, any width, 3] at another size, by the filter that fits pictures into the field."""
+    return np.asarray(Image.fromarray(pixels).resize((width_px, height_px), _RESAMPLING))
+
+
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a regular file; folders, pipes and devices are refused because reading them may never end."""
     try:
@@ -157,7 +163,7 @@ def _fit(picture: Image.Image, *, height_px: int, width_px: int) -> Image.Image:
         return picture
     scale = min(width_px / picture.width, height_px / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    resized = picture.resize(size, Image.Resampling.BILINEAR)
+    resized = picture.resize(size, _RESAMPLING)
     if size == (width_px, height_px):
         return resized
     canvas = Image.new("RGB", (width_px, height_px), BACKGROUND)

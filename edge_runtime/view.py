@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_runtime.image import BACKGROUND, Field, Pixels, decode
+from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
 from edge_runtime.squares import coarsen
 from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
 VIEWS = (FIELD, CELL)
+MIN_ZOOM, MAX_ZOOM = 0.1, 10.0
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class View:
     """A model's view: `kind` is one of VIEWS.
 
     A picture is fitted into `field_height_px` x `field_width_px`; the model sees `height_px` x `width_px` of that:
-    all of it in the field view, where both sizes are alike, or as much around the middle of a cell. With
-    `white_balance` the colour of the light is taken out of what it sees (edge_runtime/white.py).
+    all of it in the field view, where both sizes are alike, or as much around the middle of a cell, there 1 / `zoom`
+    pixels of the field in each of its own. With `white_balance` the colour of the light is taken out of what it sees
+    (edge_runtime/white.py).
     """
 
     kind: str
@@ -32,6 +34,7 @@ class View:
     field_height_px: int
     field_width_px: int
     white_balance: bool = False
+    zoom: float = 1.0
 
     @classmethod
     def whole(cls, *, height_px: int, width_px: int, white_balance: bool = False) -> "View":
@@ -70,11 +73,13 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
 
 def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
     """As much of the field around the middle of each cell as the view shows, uint8 [n, height_px, width_px, 3]."""
-    shape = (len(cells), view.height_px, view.width_px, 3)
+    shape = (len(cells), round(view.height_px / view.zoom), round(view.width_px / view.zoom), 3)
     crops = np.full(shape, BACKGROUND, np.uint8)
     for crop, cell in zip(crops, cells, strict=True):
         _copy_around(cell, pixels, crop)
-    return crops
+    if not cells or shape[1:3] == (view.height_px, view.width_px):
+        return crops[:, : view.height_px, : view.width_px]
+    return np.stack([resize(crop, height_px=view.height_px, width_px=view.width_px) for crop in crops])
 
 
 def see(source: str | os.PathLike[str] | bytes, view: View) -> Pixels | None:

@@ -20,7 +20,9 @@ from train.config import NetworkSettings
 from train.smears import SmearSettings, generate
 from train.stages import Call, train_float, train_qat
 
-SETTINGS = replace(tiny.SETTINGS, network=NetworkSettings(crop_px=48, widths=(4, 6, 8), towers=2))
+SETTINGS = replace(
+    tiny.SETTINGS, network=NetworkSettings(crop_px=48, widths=(4, 6, 8), towers=2, white_balance=True, zoom=0.8)
+)
 EMPTY = "EOSINOPHIL"  # the class of a picture that shows plasma alone, in TRAIN and in TEST
 
 
@@ -73,6 +75,7 @@ def test_the_card_says_the_view_and_the_model_takes_crops(bundles, variant):
     classifier = Classifier(bundles / BUNDLE_NAMES[variant])
     spec = classifier.card.input
     assert (spec.view, spec.field_height, spec.field_width) == (CELL, 120, 160)
+    assert (spec.white_balance, spec.zoom) == (True, 0.8)
     assert (spec.height, spec.width) == (classifier.model.height_px, classifier.model.width_px) == (48, 48)
 
 

@@ -179,6 +179,7 @@ def _add_recipe(parser: Parser) -> None:
     parser.add_argument("--strided", type=int, help="how many of the first convolutions have stride 2")
     parser.add_argument("--field", type=size, metavar="WxH", help="pixels that pictures are fitted into, as 160x120")
     parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
+    parser.add_argument("--zoom", type=float, help="pixels of the crop for one of the field")
     parser.add_argument(
         "--white-balance", action=argparse.BooleanOptionalAction, help="take the colour of the light out (or not)"
     )
@@ -244,6 +245,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         "image_width_px",
         "image_height_px",
         "crop_px",
+        "zoom",
         "dropout",
         "white_balance",
         "blind",

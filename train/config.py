@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from edge_runtime.errors import LeukoliteError
-from edge_runtime.view import CELL, View
+from edge_runtime.view import CELL, MAX_ZOOM, MIN_ZOOM, View
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,8 @@ class NetworkSettings:
 
     Each width is a 3 x 3 convolution; the first `strided` of them have stride 2, the others but the last are followed
     by 2 x 2 max-pooling. Pictures are fitted into `image_height_px` x `image_width_px`. The network sees all of that,
-    or, where `crop_px` is not 0, a square of so many pixels around the main cell; with `white_balance` without the
-    colour of the light.
+    or, where `crop_px` is not 0, a square of so many pixels around the main cell, each 1 / `zoom` of the field's; with
+    `white_balance` without the colour of the light.
 
     With `blind`, each tower learns from all source cells but one part of them, and answers for that part as an honest
     judge. Without, all learn from everything, and nothing is held out: `python -m train crossval` judges the recipe.
@@ -27,6 +27,7 @@ class NetworkSettings:
     towers: int = 5
     dropout: float = 0.3
     white_balance: bool = False
+    zoom: float = 1.0
     blind: bool = True
 
     def __post_init__(self) -> None:
@@ -34,6 +35,7 @@ class NetworkSettings:
         _check("image_height_px", self.image_height_px, 1, 4096)
         _check("image_width_px", self.image_width_px, 1, 4096)
         _check("crop_px", self.crop_px, 0, 4096)
+        _check("zoom", self.zoom, MIN_ZOOM, MAX_ZOOM)
         _check("towers", self.towers, 2 if self.blind else 1, 100)  # one alone can be blind to nothing
         _check("dropout", self.dropout, 0, 0.99)
         _check("the number of widths", len(self.widths), 1, 20)
@@ -55,7 +57,7 @@ class NetworkSettings:
         height, width, balanced = self.image_height_px, self.image_width_px, self.white_balance
         if not self.crop_px:
             return View.whole(height_px=height, width_px=width, white_balance=balanced)
-        return View(CELL, self.crop_px, self.crop_px, height, width, balanced)
+        return View(CELL, self.crop_px, self.crop_px, height, width, balanced, self.zoom)
 
     @property
     def folds(self) -> int:
@@ -125,9 +127,10 @@ PRESETS = {
     # how good that is, `python -m train crossval` says (docs/recipe.md).
     "full": Settings(
         network=NetworkSettings(
-            image_height_px=180,
-            image_width_px=240,
+            image_height_px=240,
+            image_width_px=320,
             crop_px=96,
+            zoom=0.75,
             widths=(16, 32, 48, 64),
             strided=2,
             towers=2,

@@ -60,7 +60,7 @@ def test_missing_field_is_refused_by_name(field, refused):
         Card.from_json(fields)
 
 
-VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance"}
+VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance", "zoom"}
 
 
 @pytest.mark.parametrize("field", sorted(CARD.to_json()["input"].keys() - VIEW_FIELDS))
@@ -85,6 +85,14 @@ def test_white_balance_is_part_of_the_view_and_yes_or_no(refused):
     assert Card.from_json(fields).input.seen.white_balance
     fields["input"]["white_balance"] = "yes"
     with refused("white_balance 'yes' is neither true nor false"):
+        Card.from_json(fields)
+
+
+@pytest.mark.parametrize("zoom", [0, -1, float("nan"), 1e9])
+def test_a_zoom_that_is_none_is_refused(zoom, refused):
+    fields = CARD.to_json()
+    fields["input"]["zoom"] = zoom
+    with refused("is not from 0.1 to 10"):
         Card.from_json(fields)
 
 

@@ -107,7 +107,8 @@ def test_drawn_cells_are_found(label):
     assert sum(count >= 1 for count in counts) >= 9
 
 
-def test_the_annotated_originals(data_root):
+@pytest.mark.parametrize("scale", [1 / 4, 1 / 2])  # of the photograph: the field of 160 x 120, and of 320 x 240
+def test_the_annotated_originals(data_root, scale):
     """Recall and precision by the boxes of BCCD: 364 fields with 372 white cells.
 
     A cell counts as found where the middle of its nucleus lies in a box that no larger one has taken.
@@ -117,8 +118,8 @@ def test_the_annotated_originals(data_root):
     for name in names:
         photo = data_root / "dataset-master/dataset-master/JPEGImages" / f"{name.stem}.jpg"
         free = [box for kind, box in annotated(name) if kind == "WBC"]
-        for cell in locate(decode(photo, height_px=120, width_px=160)):
-            x, y = 2 * (cell.left_px + cell.right_px), 2 * (cell.top_px + cell.bottom_px)  # annotated at 640 x 480
+        for cell in locate(decode(photo, height_px=round(480 * scale), width_px=round(640 * scale))):
+            x, y = (cell.left_px + cell.right_px) / 2 / scale, (cell.top_px + cell.bottom_px) / 2 / scale
             hit = next((box for box in free if box[0] <= x <= box[2] and box[1] <= y <= box[3]), None)
             if hit:
                 free.remove(hit)

@@ -54,6 +54,25 @@ def test_what_lies_beyond_the_field_is_background(row, column):
     assert (crop == 0).all(axis=2).any() == ((row, column) != (60, 80))
 
 
+@pytest.mark.parametrize("zoom", [0.5, 0.75, 2.0])
+def test_a_zoomed_crop_is_the_crop_of_the_same_place_resized(zoom):
+    pixels = field((60, 80, 14))
+    pixels[..., 0] += np.arange(160, dtype=np.uint8) % 16
+    view = View(CELL, 48, 48, *FIELD_PX, zoom=zoom)
+    (crop,), cells = cut(pixels, view)
+    side = round(48 / zoom)
+    (wide,), same = cut(pixels, View(CELL, side, side, *FIELD_PX))
+    assert cells == same == locate(pixels)
+    assert crop.shape == (48, 48, 3)
+    wanted = Image.fromarray(wide).resize((48, 48), Image.Resampling.BILINEAR)
+    assert np.array_equal(crop, np.asarray(wanted))
+
+
+def test_a_zoomed_view_of_a_field_without_cells_is_empty():
+    crops, cells = cut(field(), View(CELL, 48, 48, *FIELD_PX, zoom=0.75))
+    assert (crops.shape, cells) == ((0, 48, 48, 3), ())
+
+
 def test_a_crop_may_be_larger_than_the_field():
     (crop,), _ = cut(field((60, 80, 14)), View(CELL, 300, 300, *FIELD_PX))
     assert (crop == field((60, 80, 14)).reshape(-1, 3)[0]).all(axis=2).sum() > 100 * 150

@@ -16,6 +16,8 @@ NAN = float("nan")
         (NetworkSettings, "widths", ()),
         (NetworkSettings, "widths", (16, 0)),
         (NetworkSettings, "strided", 0),
+        (NetworkSettings, "zoom", 0.0),
+        (NetworkSettings, "zoom", NAN),
         (NetworkSettings, "strided", 6),
         (NetworkSettings, "image_height_px", 0),
         (NetworkSettings, "image_width_px", 5000),

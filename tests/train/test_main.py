@@ -63,6 +63,7 @@ def test_a_prior_may_be_left_to_the_run() -> None:
         ("--per-class", 0, "per_class"),
         ("--towers", 3, "network.towers"),
         ("--crop", 48, "network.crop_px"),
+        ("--zoom", 0.5, "network.zoom"),
         ("--strided", 2, "network.strided"),
         ("--epochs", 4, "float_stage.epochs"),
         ("--learning-rate", 0.5, "float_stage.learning_rate"),
