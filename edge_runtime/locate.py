@@ -34,16 +34,12 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
 
     Where no nucleus is whole enough to be told from a platelet by its size, one that the edge of the field cuts is.
 
-    Stain is 0.5 (blue - red) + (blue - green): 0 for grey, below it for red cells, high for a stained nucleus.
-
     Args:
         pixels: uint8 [height, width, 3], RGB, at least 60 x 60.
         squares: what `coarsen` makes of them, by whom has it.
     """
     squares = squares or coarsen(pixels)
-    side, means = squares.side_px, squares.means
-    red, green, blue = means[..., 0], means[..., 1], means[..., 2]
-    stain = 1.5 * blue - 0.5 * red - green
+    side, stain, green = squares.side_px, squares.stain, squares.means[..., 1]
     count = max(1, round(_BRIGHTEST * stain.size))
     middle, strongest, brightness = np.median(stain), np.partition(stain.ravel(), -count)[-count], np.median(green)
     above = max(_HALFWAY * (strongest - middle), _LEAST_STAIN * brightness)

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from edge_runtime.squares import shrink
+from edge_runtime.squares import Squares, coarsen
 
-_GRID = 60  # squares along the field's shorter side: fine enough for the rims, coarse enough to be fast
 _LEAST_RADIUS = 2.0  # squares; smaller discs are not told from specks
 _MOST_RADIUS = 0.3  # of the shorter side; of larger cells a field holds too few
 _STEP = 1.15  # from a radius to the next; the peak between them is interpolated
@@ -28,7 +27,7 @@ _POWER = 4  # of the responses in their mean: a few clear cells count for more t
 _SMALLER = 0.1  # exponent of the preference for smaller discs: clumps of cells look like larger ones
 _RIVAL, _APART = 0.94, 1.4  # another peak so strong, by a ratio of radii so far away, leaves the answer open
 
-Squares = npt.NDArray[np.float32]
+Means = npt.NDArray[np.float32]
 
 
 def red_cell_diameter(pixels: Pixels) -> float | None:
@@ -42,30 +41,30 @@ def red_cell_diameter(pixels: Pixels) -> float | None:
         pixels: uint8 [height, width, 3], RGB, at least 60 x 60. Found are diameters from 4/60 to 6/10 of the shorter
             side, the first and the last of the series of radii left out.
     """
-    side = max(1, min(pixels.shape[:2]) // _GRID)
-    red = _red(shrink(pixels, side))
+    squares = coarsen(pixels)
+    red = _red(squares)
     if red is None:
         return None
     count = int(np.log(_MOST_RADIUS * min(red.shape) / _LEAST_RADIUS) / np.log(_STEP)) + 1
     radii = _LEAST_RADIUS * _STEP ** np.arange(count, dtype=np.float64)
     peak = _peak(_strengths(red, radii) * radii**-_SMALLER)
-    return None if peak is None else 2 * side * _LEAST_RADIUS * _STEP**peak
+    return None if peak is None else 2 * squares.side_px * _LEAST_RADIUS * _STEP**peak
 
 
-def _red(squares: Squares) -> Squares | None:
+def _red(squares: Squares) -> Means | None:
     """How much of each square a red cell covers, 0 to 1; None where there are too few.
 
     Cells are dark in green. Stain, as in `locate`, is taken off, since red cells have none; nuclei count as glass.
     Fill beside the picture gets the mean of the rest, which answers to no radius.
     """
-    stain = 1.5 * squares[..., 2] - 0.5 * squares[..., 0] - squares[..., 1]
+    stain, green = squares.stain, squares.means[..., 1]
     middle, strongest = np.quantile(stain, (0.5, _STRONGEST))
-    brightness = np.quantile(squares[..., 1], _GLASS)
+    brightness = np.quantile(green, _GLASS)
     stained = stain > middle + max(_STAINED * (strongest - middle), _LEAST_STAIN * brightness)
-    fill = squares.max(axis=-1) <= _BLACK * brightness
+    fill = squares.means.max(axis=-1) <= _BLACK * brightness
     if (stained | fill).all():
         return None
-    darkness = -squares[..., 1] - 0.5 * np.maximum(stain - middle, 0)
+    darkness = -green - 0.5 * np.maximum(stain - middle, 0)
     glass, cell = _two_levels(darkness[~(stained | fill)])
     if cell - glass <= _LEAST_CONTRAST * brightness:
         return None
@@ -75,7 +74,7 @@ def _red(squares: Squares) -> Squares | None:
     return red if cover >= _LEAST_COVER else None
 
 
-def _two_levels(values: Squares) -> tuple[float, float]:
+def _two_levels(values: Means) -> tuple[float, float]:
     """The means of the lower and the higher values, parted halfway between them (Ridler and Calvard 1978)."""
     low = high = float(values.mean())
     for _ in range(8):  # it settles within that; one step more or less moves no answer
@@ -84,7 +83,7 @@ def _two_levels(values: Squares) -> tuple[float, float]:
     return low, high
 
 
-def _strengths(red: Squares, radii: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _strengths(red: Means, radii: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How strongly each radius, in squares, answers. Beyond the field lies its mean, which answers to none."""
     margin = int(_SURROUND * radii[-1]) + 1
     height, width = (-(-(length + margin) // 8) * 8 for length in red.shape)  # sizes that are fast to transform

@@ -20,6 +20,11 @@ class Squares:
     means: npt.NDArray[np.float32]
     side_px: int
 
+    @property
+    def stain(self) -> npt.NDArray[np.float32]:
+        """0.5 (blue - red) + (blue - green), [rows, columns]: 0 for grey, below for red cells, high for a nucleus."""
+        return 1.5 * self.means[..., 2] - 0.5 * self.means[..., 0] - self.means[..., 1]
+
 
 def coarsen(pixels: Pixels, *, grid: int = GRID) -> Squares:
     """A picture, uint8 [height, width, 3], in at least `grid` squares along its shorter side, where it has as many."""

@@ -114,7 +114,9 @@ def build_parser() -> Parser:
     strength.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of one stage")
     strength.set_defaults(call=_strength)
 
-    rate = commands.add_parser("throughput", help="measure the input pipeline by itself; prints one JSON object")
+    rate = commands.add_parser(
+        "throughput", help="measure the input pipeline of the preset field by itself; prints one JSON object"
+    )
     rate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     rate.add_argument("--seconds", type=float, default=5.0, help="for so long (default: 5)")
     rate.add_argument("--cold", action="store_true", help="drop the images from the page cache before each epoch")
@@ -453,7 +455,7 @@ def _throughput(args: argparse.Namespace) -> int:
     _start()
     from train.throughput import measure_data
 
-    found = measure_data(args.data, settings=PRESETS["full"], seconds=args.seconds, cold=args.cold)
+    found = measure_data(args.data, settings=PRESETS["field"], seconds=args.seconds, cold=args.cold)
     print(json.dumps(found.to_json()))
     return DONE
 
