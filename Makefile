@@ -1,6 +1,6 @@
 # Two commands: `make run` takes the images to a gated int8 model, `make test` runs every check.
 #
-#   make run  [DATA=DIR] [PRESET=full|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
+#   make run  [DATA=DIR] [PRESET=full|cell|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
 #
 # Stages, each a target that leaves files and is skipped when they are up to date:
@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record ship figures always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship figures always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -111,7 +111,7 @@ $(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
 
 # How good the recipe is on cells it never saw, over TRAIN and TEST together; the facts, not the pictures, are kept.
 crossval: $(SOURCE)
-	$(PY) -m train crossval --int8 --data $(BUILD)/data/root --preset $(PRESET) --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
+	$(PY) -m train crossval --int8 --data $(BUILD)/data/root --preset cell --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
 	mkdir -p $(KEPT)/crossval
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
 
@@ -123,9 +123,16 @@ DATA_ROOT := $(BUILD)/data/root
 GROUPS := train/facts/blood-cells-groups.csv
 
 record: $(EVALUATIONS)
-	mkdir -p $(KEPT)/test
+	mkdir -p $(KEPT)/test $(KEPT)/held-out
 	cp $(BUILD)/reports/int8.json $(KEPT)/test/seed$(SEED)-int8_qat.json
 	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
+	cp $(BUILD)/qat/held_out.json $(KEPT)/held-out/seed$(SEED)-int8_qat.json
+
+# The same of the cell view, which holds nothing out: `make record-cell PRESET=cell SEED=n`.
+record-cell: $(EVALUATIONS)
+	mkdir -p $(KEPT)/cell/test
+	cp $(BUILD)/reports/int8.json $(KEPT)/cell/test/seed$(SEED)-int8_qat.json
+	cp $(BUILD)/reports/float32.json $(KEPT)/cell/test/seed$(SEED)-float32.json
 
 ship: $(SUMS)
 	mkdir -p $(MODELS)
@@ -147,6 +154,10 @@ figures: $(SOURCE)
 		--doubted $(KEPT)/crossval/sources.csv --trial $(KEPT)/crossval/trial.json \
 		--out $(KEPT)/subsets.md --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/test/seed*.json' --out $(KEPT)/seeds-test.md --readme README.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/held-out/seed*.json' --out $(KEPT)/seeds-held-out.md \
+		--name held-out --readme README.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/cell/test/seed*.json' --out $(KEPT)/cell/seeds-test.md \
+		--name seeds-cell --readme docs/recipe.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 
 test: lint unit

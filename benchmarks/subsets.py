@@ -133,13 +133,20 @@ def describe_trial(path: str | os.PathLike[str]) -> str:
     try:
         network, (low, high) = trial["settings"]["network"], trial["accuracy_ci95"]
         worst = min(trial["tpr"], key=trial["tpr"].__getitem__)
+        int8 = trial.get("int8")
+        tuned = (
+            f" Fine-tuned for int8: balanced accuracy {int8['balanced_accuracy']:.4f},"
+            f" {int8['agreement']:.2%} of labels as before."
+            if int8
+            else ""
+        )
         view = f"crops of {network['crop_px']} px" if network["crop_px"] else "whole fields"
         return (
             f"Cross-validated over {trial['splits']}, {trial['n']:,} images in {trial['n_groups']} groups of source"
             f" cells, {trial['folds']} folds, each group answered once by networks that never saw it ({view},"
             f" {trial['parameters']:,} weights, seed {trial['settings']['seed']}): balanced accuracy"
             f" **{trial['balanced_accuracy']:.4f}**, accuracy {trial['accuracy']:.4f} ({low:.3f} to {high:.3f} by"
-            f" group), lowest TPR {trial['tpr'][worst]:.4f} {worst}.\n\n"
+            f" group), lowest TPR {trial['tpr'][worst]:.4f} {worst}.{tuned}\n\n"
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LeukoliteError(

@@ -33,10 +33,18 @@ def test_figures_are_those_of_the_kept_reports(page):
         assert is_current(page, name, markdown), f"{name}: run `make figures`"
 
 
-def test_the_table_over_seeds_is_that_of_the_kept_reports():
-    found = seeds.gather([str(REPORTS / "test" / "seed*.json")])
+@pytest.mark.parametrize(
+    ("page", "name", "folder"),
+    [
+        (README, "seeds", "test"),
+        (README, "held-out", "held-out"),
+        (CHECKOUT / "docs" / "recipe.md", "seeds-cell", "cell/test"),
+    ],
+)
+def test_tables_over_seeds_are_those_of_the_kept_reports(page, name, folder):
+    found = seeds.gather([str(REPORTS / folder / "seed*.json")])
     assert len({run.seed for run in found.runs}) >= 3
-    assert is_current(README, "seeds", seeds.to_markdown(found)), "seeds: run `make figures`"
+    assert is_current(page, name, seeds.to_markdown(found)), f"{name}: run `make figures`"
 
 
 def test_subsets_are_those_of_the_kept_reports():
@@ -59,9 +67,11 @@ def test_the_table_of_trials_is_that_of_the_kept_ones():
     assert (REPORTS / "trials.md").read_text() == "".join(f"{line}\n" for line in lines)
 
 
-def test_the_shipped_seed_is_the_first_whatever_the_others_gave():
+def test_the_shipped_seed_is_the_one_that_the_rule_names():
+    held_out = seeds.gather([str(REPORTS / "held-out" / "seed*.json")])
+    best = max(held_out.runs, key=lambda run: run.accuracy).seed
     on_test = seeds.gather([str(REPORTS / "test" / "seed*-int8_qat.json")])
-    shipped = next(run for run in on_test.runs if run.seed == 1)
+    shipped = next(run for run in on_test.runs if run.seed == best)
     assert shipped.model_sha256 == gather_shipped_digest()
 
 
@@ -76,12 +86,9 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     next(root.rglob("*.jpeg")).rename(tmp_path / "smear.jpg")
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
-    first, *cells = capsys.readouterr().out.splitlines()
-    label, confidence = first.split()
+    label, confidence = capsys.readouterr().out.split()
     assert label in {"EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"}
     assert 0.25 <= float(confidence) <= 1
-    assert cells[0].startswith("Box(left=")
-    assert cells[0].endswith(f") {label}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

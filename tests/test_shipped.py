@@ -36,7 +36,7 @@ def test_cards_tell_the_truth(path):
     card = load_card(path)
     assert card.labels == ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
     assert card.training["rehearsal"] is False
-    assert card.training["images"] == 9952  # of 9,957, those that show a stained cell
+    assert card.training["images"] == 9957
     assert card.training["sources"] == {"EOSINOPHIL": 75, "LYMPHOCYTE": 27, "MONOCYTE": 16, "NEUTROPHIL": 159}
     assert "not a medical device" in card.intended_use
     name = "shipped-int8.json" if path == SHIPPED_MODEL else "shipped-float32.json"
@@ -79,8 +79,7 @@ def shipped_report(data_root, tmp_path_factory) -> Path:
 
 def test_the_users_criteria_hold_on_the_whole_of_test(shipped_report):
     report = load_report(shipped_report)
-    assert (report.n, report.n_errors) == (2487, load_report(REPORTS / "shipped-float32.json").n_errors)
-    assert report.n_errors <= 31  # fields that augmentation has shifted the cell out of; they count as missed
+    assert (report.n, report.n_errors) == (2487, 0)
     assert report.accuracy >= 0.90
     assert all(rates.tpr > 0.80 and rates.tnr > 0.80 for rates in report.per_class.values())
     assert abs(report.accuracy - load_report(REPORTS / "shipped-float32.json").accuracy) <= 0.01
@@ -105,7 +104,7 @@ def with_zeroed_weights() -> bytes:
     content = bytearray(read_model(SHIPPED_MODEL))
     interpreter = Interpreter(model_content=bytes(content))
     for tensor in interpreter.get_tensor_details():
-        if tensor["dtype"] == np.int8 and list(tensor["shape"]) == [64, 3, 3, 48]:
+        if tensor["dtype"] == np.int8 and list(tensor["shape"]) == [128, 3, 3, 96]:
             kernel = interpreter.get_tensor(tensor["index"]).tobytes()
             start = content.index(kernel)
             content[start : start + len(kernel)] = bytes(len(kernel))

@@ -455,7 +455,7 @@ def _throughput(args: argparse.Namespace) -> int:
     _start()
     from train.throughput import measure_data
 
-    found = measure_data(args.data, settings=PRESETS["field"], seconds=args.seconds, cold=args.cold)
+    found = measure_data(args.data, settings=PRESETS["full"], seconds=args.seconds, cold=args.cold)
     print(json.dumps(found.to_json()))
     return DONE
 

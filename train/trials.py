@@ -126,8 +126,8 @@ def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
 
 
 def _changes(trial: Trial) -> Iterable[str]:
-    """What of the settings is not the preset full's, seed and folds included."""
-    usual = rundir.to_plain(PRESETS["full"])
+    """What of the settings is not the preset cell's, seed and folds included."""
+    usual = rundir.to_plain(PRESETS["cell"])
     for part in ("network", "float_stage"):
         for name, value in trial.settings[part].items():
             if value != usual[part].get(name):

@@ -109,6 +109,14 @@ def test_a_trial_in_one_sentence(tmp_path):
     assert "over TEST+TRAIN, 1,200 images in 31 groups" in text
     assert "crops of 64 px, 4,000 weights, seed 3" in text
     assert "**0.8765**, accuracy 0.8700 (0.800 to 0.900 by group), lowest TPR 0.8100 B." in text
+    assert "int8" not in text
+
+
+def test_a_trial_says_what_int8_gave(tmp_path):
+    int8 = {"balanced_accuracy": 0.87512, "accuracy": 0.87, "agreement": 0.98765}
+    (tmp_path / "trial.json").write_text(json.dumps(TRIAL | {"int8": int8}))
+    text = subsets.describe_trial(tmp_path / "trial.json")
+    assert "Fine-tuned for int8: balanced accuracy 0.8751, 98.77% of labels as before." in text
 
 
 @pytest.mark.parametrize("lacking", TRIAL)

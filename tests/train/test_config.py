@@ -86,6 +86,6 @@ def test_where_nothing_is_held_out_nothing_can_choose_the_prior(refused, stage: 
 
 
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
-    assert set(PRESETS) == {"full", "field", "quick"}
-    assert PRESETS["full"].per_class == PRESETS["field"].per_class == 0
+    assert set(PRESETS) == {"full", "cell", "quick"}
+    assert PRESETS["full"].per_class == PRESETS["cell"].per_class == 0
     assert PRESETS["quick"].per_class > 0

@@ -11,13 +11,13 @@ from train.trials import Trial
 
 
 def trial(**changes):
-    """A trial of the preset full."""
+    """A trial of the preset cell."""
     usual = Trial(
         splits="TRAIN",
         folds=5,
         n=100,
         n_groups=20,
-        settings=to_plain(PRESETS["full"]),
+        settings=to_plain(PRESETS["cell"]),
         parameters=1000,
         multiply_adds=2_500_000,
         balanced_accuracy=0.87,
@@ -35,7 +35,7 @@ def lines(**named):
 
 
 def test_best_trial_is_first_and_says_what_differs():
-    settings = to_plain(replace(PRESETS["full"], seed=2, network=NetworkSettings(crop_px=80, widths=(16, 32, 48, 64))))
+    settings = to_plain(replace(PRESETS["cell"], seed=2, network=NetworkSettings(crop_px=80, widths=(16, 32, 48, 64))))
     rows = [
         line
         for line in lines(usual=trial(), larger=trial(balanced_accuracy=0.9, settings=settings, folds=4))
