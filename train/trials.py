@@ -128,12 +128,13 @@ def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
 def _changes(trial: Trial) -> Iterable[str]:
     """What of the settings is not the preset cell's, seed and folds included."""
     usual = rundir.to_plain(PRESETS["cell"])
+    own = rundir.to_plain(rundir.settings_from({"settings": trial.settings}))
     for part in ("network", "float_stage"):
-        for name, value in trial.settings[part].items():
+        for name, value in own[part].items():
             if value != usual[part].get(name):
                 yield f"{name} {value}"
     for name in ("per_class", "seed"):
-        if trial.settings[name] != usual[name]:
-            yield f"{name} {trial.settings[name]}"
+        if own[name] != usual[name]:
+            yield f"{name} {own[name]}"
     if trial.folds != 5:
         yield f"{trial.folds} folds"

@@ -5,7 +5,7 @@ import pytest
 from tests.train.tiny import SETTINGS
 from train import network, trials
 from train.__main__ import main
-from train.config import PRESETS, NetworkSettings
+from train.config import PRESETS
 from train.rundir import to_plain
 from train.trials import Trial
 
@@ -35,7 +35,7 @@ def lines(**named):
 
 
 def test_best_trial_is_first_and_says_what_differs():
-    settings = to_plain(replace(PRESETS["cell"], seed=2, network=NetworkSettings(crop_px=80, widths=(16, 32, 48, 64))))
+    settings = to_plain(replace(PRESETS["cell"], seed=2, network=replace(PRESETS["cell"].network, crop_px=80)))
     rows = [
         line
         for line in lines(usual=trial(), larger=trial(balanced_accuracy=0.9, settings=settings, folds=4))
@@ -45,6 +45,13 @@ def test_best_trial_is_first_and_says_what_differs():
         "| larger | 0.9000 | - | 0.800 to 0.900 | 0.8000 B | 1,000 | 2.5 | crop_px 80, seed 2, 4 folds |",
         "| usual | 0.8700 | - | 0.800 to 0.900 | 0.8000 B | 1,000 | 2.5 |  |",
     ]
+
+
+def test_a_setting_from_before_there_was_one_is_its_default():
+    settings = to_plain(PRESETS["cell"])
+    del settings["network"]["white_balance"]
+    (row,) = [line for line in lines(older=trial(settings=settings)) if line.startswith("| older")]
+    assert row.endswith("| white_balance False |")
 
 
 def test_int8_stands_beside_float():
