@@ -52,8 +52,9 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
             view=CELL if network["crop_px"] else FIELD,
             field_height=network["image_height_px"],
             field_width=network["image_width_px"],
-            white_balance=network["white_balance"],
-            zoom=network["zoom"],
+            # A run from before there were such settings has neither.
+            white_balance=network.get("white_balance", False),
+            zoom=network.get("zoom", 1.0),
         ),
         normalization={"mean": 0.0, "std": 255.0},
         temperature=TEMPERATURE,
