@@ -158,6 +158,8 @@ figures: $(SOURCE)
 		--name held-out --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/cell/test/seed*.json' --out $(KEPT)/cell/seeds-test.md \
 		--name seeds-cell --readme docs/recipe.md
+	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
+		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 
 test: lint unit

@@ -60,6 +60,14 @@ def test_subsets_are_those_of_the_kept_reports():
     assert is_current(README, "subsets", text), "subsets: run `make figures`"
 
 
+def test_subsets_of_the_cell_view_are_those_of_its_kept_report():
+    report = load_report(REPORTS / "cell" / "test" / "seed1-int8_qat.json")
+    groups = read_groups(CHECKOUT / "train" / "facts" / "blood-cells-groups.csv")
+    judgement = subsets.read_judgement(REPORTS / "crossval" / "sources.csv")
+    text = "".join(subsets.to_markdown(report, groups, judgement=judgement))
+    assert (REPORTS / "cell" / "subsets.md").read_text() == text
+
+
 def test_the_table_of_trials_is_that_of_the_kept_ones():
     kept = sorted((REPORTS / "trials").glob("*.json"))
     assert len(kept) >= 2
