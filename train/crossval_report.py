@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -67,7 +68,8 @@ def _page(found: CrossValidation, sources: Sequence[SourceAnswer]) -> Iterator[s
         rates = f"{own['tpr']:.4f} | {_interval(own['tpr_ci95'])} | {own['tnr']:.4f} | {_interval(own['tnr_ci95'])}"
         yield f"| {show(label)} | {report.per_class[label].n} | {own['n']} | {rates} |"
     yield ""
-    yield f"Sources with at most half of their images right: {sum(answer.fails for answer in sources)}."
+    yield f"Sources with at most half of their images right: {sum(answer.fails for answer in sources)}. Were every image of"
+    yield f"the others right, the balanced accuracy would be {_without_other_errors(sources):.4f}."
     yield "The label of those with a suggestion is in doubt by confident learning; none is left out of any figure."
     yield ""
     yield "| source | label | images | right | mostly answered | P(label) | suggested |"
@@ -76,6 +78,15 @@ def _page(found: CrossValidation, sources: Sequence[SourceAnswer]) -> Iterator[s
         if answer.fails or answer.suggested:
             counts = f"{answer.images} | {answer.right} | {answer.answered} | {answer.confidence:.2f}"
             yield f"| {show(answer.source)} | {answer.label} | {counts} | {answer.suggested or ''} |"
+
+
+def _without_other_errors(sources: Sequence[SourceAnswer]) -> float:
+    """The balanced accuracy if no source had a wrong answer but those that fail."""
+    images, wrong = Counter[str](), Counter[str]()
+    for answer in sources:
+        images[answer.label] += answer.images
+        wrong[answer.label] += answer.fails * (answer.images - answer.right)
+    return 1 - sum(wrong[label] / images[label] for label in images) / len(images)
 
 
 def _interval(value: Sequence[float] | None) -> str:

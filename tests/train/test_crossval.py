@@ -112,6 +112,12 @@ def test_page_sources_and_pictures(found, out):
     page = (out / "crossval.md").read_text()
     assert f"Balanced accuracy **{found.report.balanced_accuracy:.4f}**" in page
     assert all(answer.source in page for answer in sources if answer.fails)
+    rates = []  # where only what fails is wrong
+    for label in {answer.label for answer in sources}:
+        own = [answer for answer in sources if answer.label == label]
+        right = sum(answer.right if answer.fails else answer.images for answer in own)
+        rates.append(right / sum(answer.images for answer in own))
+    assert f"the balanced accuracy would be {np.mean(rates):.4f}." in page
     for name in ("confusion.png", *(["failing.png"] if any(answer.fails for answer in sources) else [])):
         with Image.open(out / name) as picture:
             picture.load()
