@@ -15,7 +15,7 @@ from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
 VIEWS = (FIELD, CELL)
-MIN_ZOOM, MAX_ZOOM = 0.1, 10.0
+MIN_ZOOM, MAX_ZOOM = 0.25, 4.0
 
 
 @dataclass(frozen=True)

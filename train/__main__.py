@@ -114,9 +114,7 @@ def build_parser() -> Parser:
     strength.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of one stage")
     strength.set_defaults(call=_strength)
 
-    rate = commands.add_parser(
-        "throughput", help="measure the input pipeline of the preset field by itself; prints one JSON object"
-    )
+    rate = commands.add_parser("throughput", help="measure the input pipeline by itself; prints one JSON object")
     rate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     rate.add_argument("--seconds", type=float, default=5.0, help="for so long (default: 5)")
     rate.add_argument("--cold", action="store_true", help="drop the images from the page cache before each epoch")

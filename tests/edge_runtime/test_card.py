@@ -92,7 +92,7 @@ def test_white_balance_is_part_of_the_view_and_yes_or_no(refused):
 def test_a_zoom_that_is_none_is_refused(zoom, refused):
     fields = CARD.to_json()
     fields["input"]["zoom"] = zoom
-    with refused("is not from 0.1 to 10"):
+    with refused("is not from 0.25 to 4"):
         Card.from_json(fields)
 
 
