@@ -91,6 +91,27 @@ def test_the_kept_report_can_be_obtained_again(shipped_report):
         assert getattr(fresh, name) == getattr(kept, name), name
 
 
+@pytest.mark.parametrize(("name", "variant"), [("leukolite-int8", "int8_qat"), ("leukolite-float32", "float32")])
+def test_the_cell_view_s_bundles_are_those_of_its_reports(name, variant):
+    folder = REPORTS / "cell" / "bundles"
+    sums = dict(reversed(line.split()) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    digest = sha256((folder / f"{name}.tflite").read_bytes())
+    report = load_report(REPORTS / "cell" / "test" / f"seed1-{variant}.json")
+    assert sums[f"{name}.tflite"] == report.model["sha256"] == digest
+    card = load_card(folder / f"{name}.tflite")
+    assert (card.input.view, card.input.white_balance, card.variant) == ("cell", True, variant)
+    assert card.accuracy["accuracy"] == report.accuracy
+    assert (card.training["seed"], card.training["rehearsal"]) == (1, False)
+
+
+def test_the_cell_view_answers_for_each_cell_of_a_field(data_root):
+    classifier = Classifier(REPORTS / "cell" / "bundles" / "leukolite-int8.tflite")
+    found = classifier.classify(data_root / "dataset-master/dataset-master/JPEGImages/BloodImage_00010.jpg")
+    assert len(found.cells) == 2
+    assert found.label == found.cells[0].label == "NEUTROPHIL"  # as both are labelled
+    assert all(cell.box.right > cell.box.left and cell.box.bottom > cell.box.top for cell in found.cells)
+
+
 def with_swapped_labels() -> bytes:
     """The network is untouched, only two names have changed places."""
     card = load_card(SHIPPED_MODEL)
