@@ -131,9 +131,9 @@ PRESETS = {
         # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
         qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.5),
     ),
-    # A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a fraction
-    # of the weights. One tower learns from every source cell: how good that is, `python -m train crossval` says
-    # (docs/recipe.md, and why it is not shipped).
+    # A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a
+    # twentieth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
+    # says (docs/recipe.md, and why it is not shipped).
     "cell": Settings(
         network=NetworkSettings(
             image_height_px=240,
