@@ -26,9 +26,9 @@ class Squares:
         return 1.5 * self.means[..., 2] - 0.5 * self.means[..., 0] - self.means[..., 1]
 
 
-def coarsen(pixels: Pixels, *, grid: int = GRID) -> Squares:
-    """A picture, uint8 [height, width, 3], in at least `grid` squares along its shorter side, where it has as many."""
-    side = max(1, min(pixels.shape[:2]) // grid)
+def coarsen(pixels: Pixels) -> Squares:
+    """A picture, uint8 [height, width, 3], in at least GRID squares along its shorter side, where it has as many."""
+    side = max(1, min(pixels.shape[:2]) // GRID)
     return Squares(shrink(pixels, side), side)
 
 

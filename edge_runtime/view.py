@@ -63,11 +63,14 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
         uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
         nucleus. In the field view n is 1 and no cell is looked for. In the cell view n is 0 where there is none.
     """
+    seen: Pixels = pixels[np.newaxis]
+    cells: tuple[Cell, ...] = ()
     if view.kind == FIELD and not view.white_balance:
-        return pixels[np.newaxis], ()
+        return seen, cells
     squares = coarsen(pixels)
-    cells = () if view.kind == FIELD else locate(pixels, squares=squares)
-    seen = pixels[np.newaxis] if view.kind == FIELD else _crops(pixels, cells, view)
+    if view.kind == CELL:
+        cells = locate(pixels, squares=squares)
+        seen = _crops(pixels, cells, view)
     return (balance(seen, glass(squares)) if view.white_balance else seen), cells
 
 
