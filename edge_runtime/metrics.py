@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.resampling import RESAMPLES, RESAMPLING_SEED, draw
+
 Counts = npt.NDArray[np.int64]
 Interval = tuple[float, float]
 
 Z95 = 1.959963984540054  # 97.5th percentile of the standard normal distribution
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
-RESAMPLES = 10_000
-RESAMPLING_SEED = 20_240_501
-_DRAWN_AT_ONCE = 250  # with 10,000 groups the weights of as many resamples take 20 MB
 
 
 @dataclass(frozen=True)
@@ -120,24 +119,14 @@ class ResampledRates:
 
 
 def cluster_bootstrap(matrices: Counts, *, resamples: int = RESAMPLES, seed: int = RESAMPLING_SEED) -> ResampledRates:
-    """Percentile intervals when whole groups are drawn with replacement (Field and Welsh 2007).
-
-    Groups are drawn within the class that most of their images have, since the number of cells of each class
-    was chosen by those who made the set.
+    """Percentile intervals when whole groups are drawn with replacement, each within its main class.
 
     Args:
         matrices: int64 [groups, classes, classes + 1], as `by_group` gives them.
     """
-    random = np.random.default_rng(seed)
     classes = matrices.shape[1]
     main_class = matrices.sum(axis=2).argmax(axis=1)
-    drawn = np.zeros((resamples, classes, classes + 1))
-    for label in np.unique(main_class):
-        members = matrices[main_class == label]
-        shares, counts = np.full(len(members), 1 / len(members)), members.astype(float)
-        for start in range(0, resamples, _DRAWN_AT_ONCE):
-            part = drawn[start : start + _DRAWN_AT_ONCE]
-            part += np.tensordot(random.multinomial(len(members), shares, size=len(part)), counts, axes=1)
+    drawn = draw(matrices.astype(float), main_class=main_class, resamples=resamples, seed=seed)
     totals = drawn.sum(axis=(1, 2))
     hits = drawn[:, range(classes), range(classes)]
     rows, columns = drawn.sum(axis=2), drawn[:, :, :classes].sum(axis=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime import metrics
+from edge_runtime import metrics, resampling
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, write_json
 
@@ -167,8 +167,8 @@ def _by_group(
     drawn = metrics.cluster_bootstrap(matrices)
     return {
         "n": len(names),
-        "resamples": metrics.RESAMPLES,
-        "seed": metrics.RESAMPLING_SEED,
+        "resamples": resampling.RESAMPLES,
+        "seed": resampling.RESAMPLING_SEED,
         "accuracy": float((true == predicted).mean()),
         "accuracy_ci95": drawn.accuracy_ci95,
         "per_class": {

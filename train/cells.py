@@ -45,6 +45,10 @@ class Cells:
         """How many sources each class has."""
         return {label: len(self._sources(number)) for number, label in enumerate(self.labels)}
 
+    def group_numbers(self) -> Indices:
+        """Each image's group as a number from 0, int64 [n]."""
+        return np.unique([origin.group for origin in self.origins], return_inverse=True)[1].astype(np.int64)
+
     def _sources(self, number: int) -> set[str]:
         """The sources of one class."""
         return {origin.source for origin, own in zip(self.origins, self.classes, strict=True) if own == number}

@@ -14,10 +14,10 @@ import numpy as np
 
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.metrics import confusion_matrix, one_against_rest
+from edge_runtime.paired import Differences, McNemar, differences, mcnemar
 from train import operating
 from train.cells import Indices
 from train.comparable import FLOAT, PTQ, Run
-from train.paired import Differences, McNemar, differences, mcnemar
 
 CHOSEN, ONCE = "as chosen", "once"
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge_runtime.files import write_atomic, write_json
+from edge_runtime.paired import Difference
 from edge_runtime.provenance import collect
 from train.comparable import FLOAT, PTQ, read_run
 from train.compare import CHOSEN, ONCE, Comparison, Figures, Row, compare
-from train.paired import Difference
 
 NOTES = """\
 Differences are in points (hundredths), with 95 % intervals from drawing whole groups of source cells, the same for

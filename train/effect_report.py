@@ -18,7 +18,6 @@ from train.config import Settings
 from train.folds import Split
 from train.loading import load_cells
 from train.network import build_deployed
-from train.paired import group_numbers
 from train.quantization_effect import ACTIVATIONS, BOTH, UNCORRECTED, WEIGHTS, Effect, HeldOut, measure, noise
 from train.source import Tell
 from train.stream import Stream
@@ -58,7 +57,7 @@ def measure_run(data: str, run: Path, out: Path, *, groups: str | None, tell: Te
         pixels=np.concatenate([pixels.numpy() for pixels, _ in _stream(cells, settings, chosen)]),
         classes=cells.classes[chosen],
         folds=cells.folds[chosen],
-        groups=group_numbers(cells)[chosen],
+        groups=cells.group_numbers()[chosen],
         # The prior has been taken out of these logits once.
         shift=(1 - facts["operating_point"]["strength"]) * np.log(cells.source_share),
     )

@@ -15,7 +15,6 @@ from train import network, operating, rundir
 from train.cells import Cells
 from train.config import Settings
 from train.loop import CONFUSION_NAME, Stage, held_out_logits
-from train.paired import group_numbers
 from train.position import Position
 
 
@@ -75,7 +74,7 @@ def finish(
 def _keep_held_out(stage: Stage) -> npt.NDArray[np.float32]:
     """`plain_logits`, kept for `train strength` and `train compare`."""
     cells, plain = stage.cells, plain_logits(stage)
-    arrays = {"classes": cells.classes, "log_share": stage.log_prior, "groups": group_numbers(cells)}
+    arrays = {"classes": cells.classes, "log_share": stage.log_prior, "groups": cells.group_numbers()}
     rundir.save_arrays(stage.directory / operating.LOGITS_NAME, plain=plain, **arrays)
     return plain
 

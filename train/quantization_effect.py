@@ -13,10 +13,10 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
+from edge_runtime.paired import Difference, differences
 from train import qat
 from train.cells import Indices
 from train.network import TOWERS_LAYER
-from train.paired import Difference, differences
 from train.stream import to_unit
 
 WEIGHTS, UNCORRECTED, ACTIVATIONS, BOTH = "weights", "weights, bias as trained", "activations", "both"

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_runtime import metrics
+from edge_runtime import resampling
 from edge_runtime.report import EvalReport, Outcome, load_report, summarize
 
 LABELS = ("A", "B")
@@ -79,7 +79,7 @@ def test_class_without_images_has_no_tpr():
 def test_groups_repeat_the_rates_with_intervals():
     report = report_of(groups=GROUPS)
     groups = report.groups
-    assert (groups["n"], groups["accuracy"], groups["seed"]) == (4, report.accuracy, metrics.RESAMPLING_SEED)
+    assert (groups["n"], groups["accuracy"], groups["seed"]) == (4, report.accuracy, resampling.RESAMPLING_SEED)
     assert {label: rates["n"] for label, rates in groups["per_class"].items()} == {"A": 2, "B": 2}
     for label, rates in groups["per_class"].items():
         assert (rates["tpr"], rates["tnr"]) == (report.per_class[label].tpr, report.per_class[label].tnr)

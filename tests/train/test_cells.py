@@ -327,6 +327,13 @@ def test_an_image_takes_few_bytes(tmp_path):
     assert (many - few) / 2500 < 100
 
 
+def test_group_numbers_tell_cells_apart(cells):
+    numbers = cells.group_numbers()
+    names = [origin.group for origin in cells.origins]
+    assert len(set(numbers.tolist())) == len(set(names)) == len(set(zip(numbers.tolist(), names, strict=True)))
+    assert (numbers.min(), numbers.max()) == (0, len(set(names)) - 1)
+
+
 # The real data set.
 
 

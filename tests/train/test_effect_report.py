@@ -4,8 +4,8 @@ import shutil
 
 from PIL import Image
 
+from edge_runtime.paired import Difference
 from train.effect_report import measure_run, save
-from train.paired import Difference
 from train.quantization_effect import ACTIVATIONS, ALL, BOTH, WEIGHTS, Effect
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.metrics import RESAMPLES, RESAMPLING_SEED, Interval
-from train.cells import Cells, Indices
+from edge_runtime.metrics import Interval
+from edge_runtime.resampling import RESAMPLES, RESAMPLING_SEED, draw
 
-_DRAWN_AT_ONCE = 250  # with 10,000 groups the weights of as many resamples take 20 MB
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,6 @@ class McNemar:
     p: float
 
 
-def group_numbers(cells: Cells) -> Indices:
-    """Each image's group as a number from 0, int64 [n]."""
-    return np.unique([origin.group for origin in cells.origins], return_inverse=True)[1].astype(np.int64)
-
-
 def differences(
     classes: Indices,
     first: Sequence[Indices],
@@ -77,7 +72,7 @@ def differences(
     names, members = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(names), int(classes.max()) + 1, len(counted)))
     np.add.at(counts, (members, classes), counted.T)
-    drawn = _figures(_draw(counts, resamples=resamples, seed=seed))
+    drawn = _figures(draw(counts, main_class=counts[:, :, 0].argmax(axis=1), resamples=resamples, seed=seed))
     between = (drawn[:, 1] - drawn[:, 0]).T
     own = _figures(counts.sum(axis=0)[np.newaxis])[0]
     return Differences(
@@ -95,20 +90,6 @@ def mcnemar(classes: Indices, first: Indices, second: Indices) -> McNemar:
     n, fewer = first_only + second_only, min(first_only, second_only)
     tail = sum(math.comb(n, k) for k in range(fewer + 1))
     return McNemar(first_only, second_only, min(1.0, 2 * tail / 2**n))
-
-
-def _draw(counts: npt.NDArray[np.float64], *, resamples: int, seed: int) -> npt.NDArray[np.float64]:
-    """Sums over groups drawn with replacement, [resamples, classes, m] of counts [groups, classes, m]."""
-    random = np.random.default_rng(seed)
-    main_class = counts[:, :, 0].argmax(axis=1)
-    drawn = np.zeros((resamples, *counts.shape[1:]))
-    for label in np.unique(main_class):
-        members = counts[main_class == label]
-        shares = np.full(len(members), 1 / len(members))
-        for start in range(0, resamples, _DRAWN_AT_ONCE):
-            part = drawn[start : start + _DRAWN_AT_ONCE]
-            part += np.tensordot(random.multinomial(len(members), shares, size=len(part)), members, axes=1)
-    return drawn
 
 
 def _figures(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.metrics import by_group, cluster_bootstrap
-from train.paired import Difference, differences, group_numbers, mcnemar
+from edge_runtime.paired import Difference, differences, mcnemar
 
 CLASSES = np.repeat([0, 0, 1, 1], 10)
 GROUPS = np.repeat([3, 5, 8, 9], 10)  # numbers need not be without gaps
@@ -89,10 +89,3 @@ def test_mcnemar_of_thousands():
     first, second = np.zeros((2, 9000), int)
     second[:4000], first[4000:] = 1, 1
     assert 0 < mcnemar(classes, first, second).p < 1e-20
-
-
-def test_group_numbers_tell_cells_apart(cells):
-    numbers = group_numbers(cells)
-    names = [origin.group for origin in cells.origins]
-    assert len(set(numbers.tolist())) == len(set(names)) == len(set(zip(numbers.tolist(), names, strict=True)))
-    assert (numbers.min(), numbers.max()) == (0, len(set(names)) - 1)
