@@ -35,12 +35,13 @@ def _convert(args: argparse.Namespace) -> int:
     from convert.config import Settings
 
     settings = Settings(data=args.data, split=args.split, groups=args.groups)
-    note(PROG, "converts both networks and measures them: less than a minute")
+    note(PROG, "converts both networks to five variants and measures each: one to three minutes")
     with hushed():
-        from convert.release import convert, table
+        from convert.release import convert
+        from convert.variants import to_markdown
 
-        bundles = convert(args.float, args.qat, args.out, settings=settings)
-    sys.stdout.writelines(table(bundles))
+        variants = convert(args.float, args.qat, args.out, settings=settings)
+    sys.stdout.write(to_markdown(variants))
     return DONE
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from convert.__main__ import main
+from convert.config import BUNDLE_NAMES
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -42,11 +43,10 @@ def test_command_writes_what_the_library_does_in_another_process(runs, smear_roo
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    header, *lines = done.stdout.splitlines()
-    assert header.split() == ["VARIANT", "BYTES", "ACCURACY", "PATH"]
-    assert [line.split()[0] for line in lines] == ["float32", "int8_qat"]
-    for path in released.iterdir():
-        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert done.stdout == (tmp_path / "out" / "variants.md").read_text()
+    assert [line.split()[1] for line in done.stdout.splitlines()[2:7]] == list(BUNDLE_NAMES)
+    for name in ("SHA256SUMS", "calibration.json", *BUNDLE_NAMES.values()):
+        assert (tmp_path / "out" / name).read_bytes() == (released / name).read_bytes(), name
 
 
 @pytest.mark.parametrize(
