@@ -137,11 +137,21 @@ record-cell: $(EVALUATIONS)
 
 ship-cell: $(SUMS)
 	mkdir -p $(KEPT)/cell/bundles
-	cp $(INT8) $(FLOAT32) $(SUMS) $(KEPT)/cell/bundles/
+	cp $(INT8) $(FLOAT32) $(KEPT)/cell/bundles/
+	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/cell/bundles/SHA256SUMS
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/cell/
 
+# With the runs that the bundles are made from, so that anybody can make them again to the byte.
 ship: $(SUMS)
-	mkdir -p $(MODELS)
-	cp $(INT8) $(FLOAT32) $(SUMS) $(MODELS)/
+	mkdir -p $(MODELS) $(KEPT)/run/float $(KEPT)/run/qat
+	cp $(INT8) $(FLOAT32) $(MODELS)/
+	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(MODELS)/SHA256SUMS
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/
+	for stage in float qat; do
+	  rm -rf $(KEPT)/run/$$stage/model
+	  cp -r $(addprefix $(BUILD)/$$stage/,run.json model) $(KEPT)/run/$$stage/
+	done
+	cp $(BUILD)/float/weights.h5 $(KEPT)/run/float/
 
 figures: $(SOURCE)
 	for variant in int8 float32; do
@@ -165,6 +175,7 @@ figures: $(SOURCE)
 		--name seeds-cell --readme docs/recipe.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
+	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 
 test: lint unit
