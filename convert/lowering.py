@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
+from convert.operators import check_versions
+from convert.proof import check_integer
 from edge_runtime.errors import LeukoliteError, reason, show
 
 PIXEL_SCALE = np.float32(1 / 255)  # the networks take pixels from 0 to 1
-INTEGER_TYPES = frozenset({np.uint8, np.int8, np.int32})
 
 
 def lower(saved_model: Path, *, variant: str) -> bytes:
@@ -27,7 +27,8 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
     Returns:
         A .tflite: uint8 [1, height, width, 3] to probabilities [1, classes], float32 or uint8 in steps of 1/256.
 
-    Raises LeukoliteError when there is no such SavedModel, or the integer graph is not all integer.
+    Raises LeukoliteError when there is no such SavedModel, the int8 graph is not int8 throughout, or the oldest runtime
+    in the card cannot run it.
     """
     try:
         loaded = tf.saved_model.load(str(saved_model))
@@ -42,28 +43,12 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
         ) from error
     shape = (1, height, width, channels)
     if variant == "float32":
-        return _convert(_probabilities(logits, shape, tf.uint8), loaded, integer=False)
-    content = _convert(_probabilities(logits, shape, tf.float32), loaded, integer=True)
-    check_integer(content)
+        content = _convert(_probabilities(logits, shape, tf.uint8), loaded, integer=False)
+    else:
+        content = _convert(_probabilities(logits, shape, tf.float32), loaded, integer=True)
+        check_integer(content)
+    check_versions(content)
     return content
-
-
-def check_integer(content: bytes) -> None:
-    """Refuse an int8 model that computes in floating point anywhere, or whose ends are not uint8."""
-    interpreter = Interpreter(model_content=content)  # not allocated: kernels would add scratch tensors of their own
-    ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
-    wrong = [f"{end['name']} is {np.dtype(end['dtype'])}" for end in ends if end["dtype"] != np.uint8]
-    wrong += [
-        f"{tensor['name']} is {np.dtype(tensor['dtype'])}"
-        for tensor in interpreter.get_tensor_details()
-        if tensor["dtype"] not in INTEGER_TYPES
-    ]
-    if wrong:
-        raise LeukoliteError(
-            expected="an integer graph with uint8 input and output",
-            found="; ".join(wrong[:3]),
-            remedy="quantise every layer, or report this as a bug",
-        )
 
 
 def _probabilities(logits: Any, shape: tuple[int, ...], dtype: tf.DType) -> Any:
