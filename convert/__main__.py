@@ -26,6 +26,9 @@ def build_parser() -> Parser:
     parser.add_argument("--split", default="TEST")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write the bundles to")
+    parser.add_argument(
+        "--sign-with", type=Path, metavar="KEY.pem", help="sign what is written with this private key (extra `sign`)"
+    )
     parser.set_defaults(call=_convert)
     return parser
 
@@ -33,13 +36,17 @@ def build_parser() -> Parser:
 def _convert(args: argparse.Namespace) -> int:
     """Convert, and print a table."""
     from convert.config import Settings
+    from convert.signing import signer
 
+    sign = signer(args.sign_with) if args.sign_with else None  # so that a useless key is told before the work
     settings = Settings(data=args.data, split=args.split, groups=args.groups)
     note(PROG, "converts both networks and measures them: less than a minute")
     with hushed():
         from convert.release import convert, table
 
         bundles = convert(args.float, args.qat, args.out, settings=settings)
+        if sign is not None:
+            sign(args.out)
     sys.stdout.writelines(table(bundles))
     return DONE
 
