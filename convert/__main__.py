@@ -26,6 +26,9 @@ def build_parser() -> Parser:
     parser.add_argument("--split", default="TEST")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write the bundles to")
+    parser.add_argument(
+        "--sign-with", type=Path, metavar="KEY.pem", help="sign what is written with this private key (extra `sign`)"
+    )
     parser.set_defaults(call=_convert)
     return parser
 
@@ -33,7 +36,9 @@ def build_parser() -> Parser:
 def _convert(args: argparse.Namespace) -> int:
     """Convert, and print a table."""
     from convert.config import Settings
+    from convert.signing import signer
 
+    sign = signer(args.sign_with) if args.sign_with else None  # so that a useless key is told before the work
     settings = Settings(data=args.data, split=args.split, groups=args.groups)
     note(PROG, "converts both networks to five variants and measures each: one to three minutes")
     with hushed():
@@ -41,6 +46,8 @@ def _convert(args: argparse.Namespace) -> int:
         from convert.variants import to_markdown
 
         variants = convert(args.float, args.qat, args.out, settings=settings)
+        if sign is not None:
+            sign(args.out)
     sys.stdout.write(to_markdown(variants))
     return DONE
 

@@ -12,6 +12,7 @@ BUNDLE_NAMES = {
 }
 BASE = "float32"  # what the others are compared with
 SUMS_NAME = "SHA256SUMS"
+SIGNATURE_NAME = "model.sig"
 CALIBRATION_NAME = "calibration.json"
 TABLE_NAME = "variants"  # .json and .md
 

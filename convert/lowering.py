@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
+from convert.operators import check_versions
+from convert.proof import check_integer
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.image import Pixels
 
 PIXEL_SCALE = np.float32(1 / 255)  # the networks take pixels from 0 to 1
 INTEGER_VARIANTS = ("int8_ptq", "int8_qat")
-INTEGER_TYPES = frozenset({np.uint8, np.int8, np.int32})
 
 
 def lower(saved_model: Path, *, variant: str, calibration: Pixels | None = None) -> bytes:
@@ -32,7 +32,8 @@ def lower(saved_model: Path, *, variant: str, calibration: Pixels | None = None)
     Returns:
         A .tflite: uint8 [1, height, width, 3] to probabilities [1, classes], float32 or uint8 in steps of 1/256.
 
-    Raises LeukoliteError when there is no such SavedModel, or the integer graph is not all integer.
+    Raises LeukoliteError when there is no such SavedModel, the int8 graph is not int8 throughout, or the oldest runtime
+    in the card cannot run it.
     """
     try:
         loaded = tf.saved_model.load(str(saved_model))
@@ -53,6 +54,7 @@ def lower(saved_model: Path, *, variant: str, calibration: Pixels | None = None)
     content = _convert(converter, variant)
     if integer:
         check_integer(content)
+    check_versions(content)
     return content
 
 
@@ -82,24 +84,6 @@ def _representatives(pictures: Pixels) -> Iterator[list[npt.NDArray[np.float32]]
         if number == 0:
             unit[0, 0, 0, :2] = 0, 1
         yield [unit]
-
-
-def check_integer(content: bytes) -> None:
-    """Refuse an int8 model that computes in floating point anywhere, or whose ends are not uint8."""
-    interpreter = Interpreter(model_content=content)  # not allocated: kernels would add scratch tensors of their own
-    ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
-    wrong = [f"{end['name']} is {np.dtype(end['dtype'])}" for end in ends if end["dtype"] != np.uint8]
-    wrong += [
-        f"{tensor['name']} is {np.dtype(tensor['dtype'])}"
-        for tensor in interpreter.get_tensor_details()
-        if tensor["dtype"] not in INTEGER_TYPES
-    ]
-    if wrong:
-        raise LeukoliteError(
-            expected="an integer graph with uint8 input and output",
-            found="; ".join(wrong[:3]),
-            remedy="quantise every layer, or report this as a bug",
-        )
 
 
 def _probabilities(logits: Any, shape: tuple[int, ...], dtype: tf.DType) -> Any:

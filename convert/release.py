@@ -5,7 +5,7 @@ from typing import Any
 
 from convert.bundle import input_of, make_bundle
 from convert.calibration import choose
-from convert.config import BASE, BUNDLE_NAMES, CALIBRATION_NAME, SUMS_NAME, TABLE_NAME, Settings
+from convert.config import BASE, BUNDLE_NAMES, CALIBRATION_NAME, SIGNATURE_NAME, SUMS_NAME, TABLE_NAME, Settings
 from convert.latency import invoke_ratios
 from convert.lowering import lower
 from convert.variants import Variant, compare, to_markdown
@@ -40,6 +40,7 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
         sizes_bytes={variant: len(content) for variant, content in contents.items()},
         latency_ratios=invoke_ratios(contents, base=BASE),
     )
+    (out / SIGNATURE_NAME).unlink(missing_ok=True)  # of what is about to be replaced
     for variant, content in contents.items():
         write_atomic(out / BUNDLE_NAMES[variant], [content])
     sums = [f"{sha256(content)}  {BUNDLE_NAMES[variant]}\n" for variant, content in contents.items()]

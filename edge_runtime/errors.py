@@ -1,5 +1,7 @@
 """The one exception that every command turns into one line for the user."""
 
+from collections.abc import Sequence
+
 
 class LeukoliteError(Exception):
     """Something the user gave cannot be used.
@@ -21,3 +23,9 @@ def reason(error: BaseException) -> str:
     """What an exception of another library says, on one line and with its type if it says nothing."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def listed(findings: Sequence[str]) -> str:
+    """The first three of them and how many more there are."""
+    more = f"; and {len(findings) - 3} more" if len(findings) > 3 else ""
+    return "; ".join(findings[:3]) + more

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.lowering import check_integer
+from convert.operators import check_versions
+from convert.proof import check_integer
 from edge_runtime.__main__ import main
 from edge_runtime.card import attach, load_card, read_model
 from edge_runtime.classifier import MODELS, SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
@@ -60,10 +61,17 @@ def test_golden_output_is_reproduced(path, tolerance):
     assert matches(classifier.card.golden, classifier.model, tolerance=tolerance)
 
 
-def test_int8_is_integer_throughout_and_float32_is_not():
-    check_integer(read_model(SHIPPED_MODEL))
-    with pytest.raises(LeukoliteError, match="integer graph"):
-        check_integer(read_model(SHIPPED_REFERENCE))
+@pytest.mark.parametrize("folder", [MODELS, REPORTS / "cell" / "bundles"], ids=["field", "cell"])
+def test_int8_is_integer_throughout_and_float32_is_not(folder):
+    check_integer(read_model(folder / SHIPPED_MODEL.name))
+    with pytest.raises(LeukoliteError, match="integer operators alone"):
+        check_integer(read_model(folder / SHIPPED_REFERENCE.name))
+
+
+@pytest.mark.parametrize("folder", [MODELS, REPORTS / "cell" / "bundles"], ids=["field", "cell"])
+def test_oldest_runtime_has_their_operators(folder):
+    for path in SHIPPED:
+        check_versions(read_model(folder / path.name))
 
 
 def evaluate(model: Path, data: Path, report: Path) -> int:

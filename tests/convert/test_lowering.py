@@ -4,11 +4,11 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from convert import lowering
-from convert.lowering import check_integer, lower
+from convert.lowering import lower
 from edge_runtime.dataset import open_dataset
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.image import decode
 from edge_runtime.model import Model
-from tests import tiny_model
 
 HEIGHT_PX, WIDTH_PX = 24, 32
 
@@ -128,40 +128,30 @@ def test_a_pixel_is_its_own_quantised_value(models, variant):
 @pytest.mark.parametrize("variant", ["int8_ptq", "int8_qat"])
 def test_int8_computes_in_integers_alone(models, variant):
     tensors = Interpreter(model_content=models[variant]).get_tensor_details()
-    kinds = {np.dtype(tensor["dtype"]).name for tensor in tensors}
-    assert kinds == {"uint8", "int8", "int32"}
-    check_integer(models[variant])
+    assert {np.dtype(tensor["dtype"]).name for tensor in tensors} == {"uint8", "int8", "int32"}
 
 
-def test_integer_model_passes_the_check():
-    check_integer(tiny_model.model_bytes(quantized=True))
-
-
-def test_float_model_is_refused(refused, models):
-    with refused("an integer graph with uint8 input and output, got .*float32"):
-        check_integer(models["float32"])
-
-
-def test_model_without_names_is_refused_too(refused):
-    with refused("got .* is float32"):
-        check_integer(tiny_model.model_bytes(quantized=False))
-
-
-def test_integer_ends_around_a_float_inside_are_refused(refused):
-    @tf.function(input_signature=[tf.TensorSpec([1, 8], tf.uint8)])
-    def root(numbers):
-        return tf.cast(tf.sqrt(tf.cast(numbers, tf.float32)), tf.uint8)
-
-    content = tf.lite.TFLiteConverter.from_concrete_functions([root.get_concrete_function()]).convert()
-    assert [end["dtype"] for end in ends(content)] == [np.uint8, np.uint8]
-    with refused("an integer graph with uint8 input and output, got .* is float32"):
-        check_integer(content)
-
-
-def test_every_int8_model_is_checked(refused, runs, monkeypatch):
-    monkeypatch.setattr(lowering, "INTEGER_TYPES", frozenset())
-    with refused("an integer graph with uint8 input and output"):
+def test_every_int8_model_is_proven(refused, runs, monkeypatch):
+    """What `check_integer` refuses, its own tests say."""
+    monkeypatch.setattr(lowering, "check_integer", tell("proof"))
+    with refused("a model that passes the proof"):
         lower(runs[1] / "model", variant="int8_qat")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_model_is_held_against_the_oldest_runtime(refused, runs, monkeypatch, number):
+    monkeypatch.setattr(lowering, "check_versions", tell("versions"))
+    with refused("a model that passes the versions"):
+        lower(runs[number] / "model", variant=("float32", "int8_qat")[number])
+
+
+def tell(check):
+    """A check that refuses whatever it gets."""
+
+    def refuse(content):
+        raise LeukoliteError(expected=f"a model that passes the {check}", found=f"{len(content)} bytes", remedy="none")
+
+    return refuse
 
 
 def test_network_without_quantisation_is_refused_as_int8(refused, runs):

@@ -94,6 +94,12 @@ def test_same_runs_give_the_same_bytes(released, runs, settings, tmp_path):
         assert (tmp_path / name).read_bytes() == (released / name).read_bytes(), name
 
 
+def test_signature_of_earlier_bundles_goes_with_them(runs, settings, tmp_path):
+    (tmp_path / "model.sig").write_bytes(b"of others")
+    convert(*runs, tmp_path, settings=settings)
+    assert not (tmp_path / "model.sig").exists()
+
+
 def test_runs_given_the_wrong_way_round_are_refused(refused, runs, settings, tmp_path):
     with refused("a run for float32 at .*, got one for int8_qat; swap --float and --qat"):
         convert(runs[1], runs[0], tmp_path / "out", settings=settings)

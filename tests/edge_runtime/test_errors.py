@@ -1,6 +1,6 @@
 import pytest
 
-from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.errors import LeukoliteError, listed, reason, show
 
 
 def test_message_says_expected_found_and_remedy():
@@ -31,3 +31,11 @@ def test_show_is_printable_on_one_line(name, shown):
 )
 def test_reason_is_one_line_with_the_type(error, text):
     assert reason(error) == text
+
+
+@pytest.mark.parametrize(
+    ("findings", "text"),
+    [(["a"], "a"), (["a", "b", "c"], "a; b; c"), (["a", "b", "c", "d", "e"], "a; b; c; and 2 more")],
+)
+def test_listed_names_three_and_counts_the_others(findings, text):
+    assert listed(findings) == text
