@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.config import ABSTAIN_BELOW, LICENCE, OLDEST_RUNTIME, TEMPERATURE, Settings
+from convert.metadata import embed
 from edge_runtime import card as cards
 from edge_runtime.card import Card, InputSpec
 from edge_runtime.classifier import Classifier
@@ -22,7 +23,7 @@ from edge_runtime.view import CELL, FIELD
 
 
 def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings: Settings) -> bytes:
-    """The bundle of a converted model: measured with a card that lacks the figures, then given the whole card.
+    """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
     Args:
         model: the bytes of the .tflite.
@@ -31,8 +32,9 @@ def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings:
         settings: what to measure it on.
     """
     card = describe(model, run, variant=variant, accuracy=None)
-    accuracy = _measure(cards.attach(model, card), settings)
-    return cards.attach(model, replace(card, accuracy=accuracy))
+    described = embed(model, card)
+    accuracy = _measure(cards.attach(described, card), settings)
+    return cards.attach(described, replace(card, accuracy=accuracy))
 
 
 def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Mapping[str, Any] | None) -> Card:
