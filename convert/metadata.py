@@ -100,7 +100,9 @@ def _metadata(card: Card, quantization: Quantization, *, version: str) -> bytes:
     model.version = f"{card.variant} {version[:_DIGEST_DIGITS]}"
     model.license = card.licence
     model.minParserVersion = MIN_PARSER_VERSION
-    model.associatedFiles = [_file(schema, CARD_NAME, "what the model is, expects and was measured to be", "DESCRIPTIONS")]
+    model.associatedFiles = [
+        _file(schema, CARD_NAME, "what the model is, expects and was measured to be", "DESCRIPTIONS")
+    ]
     graph.inputTensorMetadata = [_input(schema, card, quantization)]
     graph.outputTensorMetadata = [_output(schema, card)]
     model.subgraphMetadata = [graph]
