@@ -8,7 +8,6 @@ sum to 1 no more, while ours are calibrated by a temperature inside the graph, w
 """
 
 import importlib.util
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,7 +79,7 @@ def load_schema() -> ModuleType:
     folders = (package and package.submodule_search_locations) or []
     for path in (Path(folder) / SCHEMA_FILE for folder in folders):
         spec = importlib.util.spec_from_file_location("metadata_schema_py_generated", path)
-        if path.is_file() and isinstance(spec, ModuleSpec) and spec.loader:
+        if path.is_file() and spec and spec.loader:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
