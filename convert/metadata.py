@@ -52,6 +52,7 @@ def embed(model: bytes, card: Card) -> bytes:
     check_fit(card, read_signature(model), name=f"this {card.variant} bundle")
     try:
         graph = tfl.ModelT.InitFromObj(tfl.Model.GetRootAs(model, 0))
+        quantization, number = _input_quantization(graph), len(graph.buffers)
     except Exception as error:  # damage that LiteRT overlooks can raise nearly anything out of generated code
         raise LeukoliteError(
             expected="a model whose flatbuffer can be read", found=reason(error), remedy="convert it again"
@@ -64,8 +65,8 @@ def embed(model: bytes, card: Card) -> bytes:
             remedy="give the model as the converter wrote it",
         )
     entry, buffer = tfl.MetadataT(), tfl.BufferT()
-    entry.name, entry.buffer = METADATA_NAME, len(graph.buffers)
-    buffer.data = np.frombuffer(_metadata(card, _input_quantization(graph), version=sha256(model)), np.uint8)
+    entry.name, entry.buffer = METADATA_NAME, number
+    buffer.data = np.frombuffer(_metadata(card, quantization, version=sha256(model)), np.uint8)
     graph.metadata, graph.buffers = [*entries, entry], [*graph.buffers, buffer]
     return _pack(graph, b"TFL3")
 

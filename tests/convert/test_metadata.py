@@ -1,8 +1,6 @@
 """What the metadata says, that the network stays what it was, and what is refused."""
 
-import contextlib
 import os
-import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -197,21 +195,29 @@ def test_damaged_bytes_are_refused(refused, content):
         embed(content, CARD)
 
 
-def test_no_flipped_bit_is_a_traceback():
-    """LiteRT loads most of them without a word; what it lets through must not crash the reader of the tree."""
-    generator = random.Random(5)
-    for _ in range(200):
-        content = bytearray(MODEL)
-        content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
-        with contextlib.suppress(LeukoliteError):
-            embed(bytes(content), CARD)
-
-
-def test_what_only_the_tree_cannot_hold_is_refused(refused, monkeypatch):
-    """Damage that LiteRT overlooks and generated code does not."""
+@pytest.fixture
+def overlooked(monkeypatch):
+    """Damage that LiteRT lets pass; it would also end the process on some, here as anywhere."""
     monkeypatch.setattr(metadata, "read_signature", lambda model: Signature(12, 16, 4))
+
+
+@pytest.mark.usefixtures("overlooked")
+def test_damage_that_litert_overlooks_is_refused(refused):
     with refused("a model whose flatbuffer can be read"):
         embed(MODEL[:-100], CARD)
+
+
+@pytest.mark.usefixtures("overlooked")
+def test_no_flipped_bit_is_a_traceback():
+    refusals = 0
+    for bit in range(0, 160 * 8, 3):  # where the tables lie; every bit of a byte has its turn
+        content = bytearray(MODEL)
+        content[bit // 8] ^= 1 << bit % 8
+        try:
+            embed(bytes(content), CARD)
+        except LeukoliteError:
+            refusals += 1
+    assert refusals > 100
 
 
 @pytest.mark.parametrize("lacking", ["package", "file"])
