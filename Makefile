@@ -21,7 +21,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,audit,cluster,sign,bench,test
+EXTRAS := train,audit,cluster,clients,sign,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
@@ -68,7 +68,11 @@ report: $(REPORT)
 $(READY): pyproject.toml constraints.txt
 	@echo "== setup"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	export PIP_CONSTRAINT=constraints.txt PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+	$(PY) -m pip install --no-warn-conflicts -e '.[$(EXTRAS)]'
+	# MediaPipe without what it asks for: its absl-py contradicts TensorFlow Model Optimization's, its OpenCV would lie
+	# over the headless one, and its classifier needs neither; the rest is among the extras.
+	$(PY) -m pip install --no-deps 'mediapipe>=1.2'
 	touch $@
 
 # Looked at in every run; source.json changes only when the data set does.

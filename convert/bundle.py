@@ -8,6 +8,7 @@ from typing import Any
 
 from convert.calibration import Calibration
 from convert.config import ABSTAIN_BELOW, LICENCE, OLDEST_RUNTIME, TEMPERATURE, Settings
+from convert.metadata import embed
 from edge_runtime import card as cards
 from edge_runtime.card import Card, InputSpec
 from edge_runtime.classifier import Classifier
@@ -30,7 +31,7 @@ def make_bundle(
     settings: Settings,
     calibration: Calibration | None = None,
 ) -> tuple[bytes, EvalReport]:
-    """The bundle of a converted model: measured with a card that lacks the figures, then given the whole card.
+    """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
     Args:
         model: the bytes of the .tflite.
@@ -43,8 +44,9 @@ def make_bundle(
         Its bytes, and how it did.
     """
     card = describe(model, run, variant=variant, accuracy=None, calibration=calibration)
-    report = _measure(cards.attach(model, card), settings)
-    return cards.attach(model, replace(card, accuracy=summary(report))), report
+    described = embed(model, card)
+    report = _measure(cards.attach(described, card), settings)
+    return cards.attach(described, replace(card, accuracy=summary(report))), report
 
 
 def input_of(network: Mapping[str, Any]) -> InputSpec:

@@ -117,7 +117,7 @@ class Classifier:
         self.digest = sha256(self._content)
         self.card: Card = load_card(self._content)
         self.threshold = self.card.abstain_below if threshold is None else threshold
-        _check_fit(self.card, read_signature(self._content), name=show(self.path))
+        check_fit(self.card, read_signature(self._content), name=show(self.path))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the interpreter: pickled, a classifier needs no file where it arrives."""
@@ -196,7 +196,7 @@ def failed(path: str, error: str) -> Prediction:
     )
 
 
-def _check_fit(card: Card, model: Signature, *, name: str) -> None:
+def check_fit(card: Card, model: Signature, *, name: str) -> None:
     """A card of another model, or of another way to read pictures, would label cells wrongly without a word."""
     rules = (COLOR_ORDER, RESIZE_RULE, DECODE_RULE, BACKGROUND)
     wanted = (card.input.color_order, card.input.resize, card.input.decode, card.input.background)

@@ -96,6 +96,7 @@ class _Graph:
         """Add a tensor, quantised unless it is float; its index."""
         tensor = tfl.TensorT()
         tensor.shape, tensor.buffer = list(shape), buffer
+        tensor.name = f"tensor{len(self.model.subgraphs[0].tensors)}"  # optional to LiteRT, not to OpenVINO
         tensor.type = getattr(tfl.TensorType, np.dtype(dtype).name.upper())
         if dtype != np.float32:
             tensor.quantization = tfl.QuantizationParametersT()

@@ -7,6 +7,7 @@ import pytest
 
 from convert.bundle import describe, make_bundle, summary
 from convert.config import Settings
+from convert.metadata import METADATA_NAME
 from edge_runtime.card import load_card
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
@@ -14,6 +15,7 @@ from edge_runtime.evaluation import evaluate
 from edge_runtime.golden import matches
 from edge_runtime.model import Model
 from tests import tiny_model
+from tests.flat import bare
 
 RUN = {
     "labels": list(tiny_model.LABELS),
@@ -78,7 +80,8 @@ def test_golden_record_is_the_model_s_own_answer():
 
 def test_bundle_is_the_model_with_its_figures_and_labels(colors, bundle_file):
     content, report = make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors)))
-    assert content.startswith(MODEL)
+    assert bare(content) == MODEL
+    assert METADATA_NAME in content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.read("labels.txt").decode().splitlines() == list(tiny_model.LABELS)
         card = json.loads(archive.read("leukolite.json"))
