@@ -166,6 +166,7 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
+	$(PY) -m benchmarks tested --readme docs/device.md
 
 test: lint unit
 

@@ -12,6 +12,7 @@ from edge_runtime.trial import Trial
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 UNKNOWN = "not known"
+COMPARE = "not needed to classify; to measure, compare repeated runs"
 
 SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
 """Where Debian, and so Raspberry Pi OS, puts the camera's modules."""
@@ -89,7 +90,7 @@ def golden(trial: Trial) -> Check:
 def governor(names: Sequence[str]) -> Check:
     """Any other governor than `performance` changes the clock while something is measured."""
     if not names:
-        return Check("governor", WARN, UNKNOWN, "nothing to classify; to measure, look at the spread of repeated runs")
+        return Check("governor", WARN, UNKNOWN, COMPARE)
     found = ", ".join(names)
     if set(names) == {"performance"}:
         return Check("governor", OK, found)
@@ -113,9 +114,8 @@ def clock(throttling: Throttling, *, is_raspberry_pi: bool) -> Check:
 def _firmware(name: str, throttling: Throttling, bits: set[str], remedy: str, *, is_raspberry_pi: bool) -> Check:
     """What some of the firmware's bits say."""
     if throttling.bits is None:
-        elsewhere = "only a Raspberry Pi tells; compare repeated runs"
-        where = "install raspi-utils, and let this user into the group `video`" if is_raspberry_pi else elsewhere
-        return Check(name, WARN, f"{UNKNOWN}: {throttling.unknown}", where)
+        ask = "install raspi-utils, and let this user into the group `video`" if is_raspberry_pi else COMPARE
+        return Check(name, WARN, f"{UNKNOWN}: {throttling.unknown}", ask)
     now = [meaning for meaning in throttling.now if meaning in bits]
     before = [meaning for meaning in throttling.since_boot if meaning in bits]
     if now:
@@ -128,7 +128,7 @@ def _firmware(name: str, throttling: Throttling, bits: set[str], remedy: str, *,
 def temperature(celsius: float | None, *, is_raspberry_pi: bool) -> Check:
     """How far from the temperature at which a Raspberry Pi lowers its clock; other machines may bear more."""
     if celsius is None:
-        return Check("temperature", WARN, UNKNOWN, "feel whether it is hot; to measure, compare repeated runs")
+        return Check("temperature", WARN, UNKNOWN, COMPARE)
     found = f"{celsius:.1f} C"
     if celsius < WARM_C:
         return Check("temperature", OK, found)

@@ -18,7 +18,7 @@ from edge_runtime.provenance import version
 
 @dataclass(frozen=True)
 class Installed:
-    """The Python that runs this, and what it can import: names as in trial.tested(), None for what is missing."""
+    """The Python that runs this, and what it can import: names as in trial.combinations(), None for what is missing."""
 
     bits: int
     versions: dict[str, str | None]
@@ -66,7 +66,12 @@ def examine(
     Never raises for what is missing, malformed or hangs: that is a line of the diagnosis.
     """
     board, installed = board or Board(), installed or Installed.here()
-    tested, tried, state, is_pi = trial.tested(), trial.attempt(trial_command), board.state(), board.is_raspberry_pi
+    tested, tried, state, is_pi = (
+        trial.combinations(),
+        trial.attempt(trial_command),
+        board.state(),
+        board.is_raspberry_pi,
+    )
     memory_kb, versions = board.memory_available_kb, installed.versions
     found = (
         checks.word_size(installed.bits, machine=versions["machine"] or checks.UNKNOWN),
