@@ -7,7 +7,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.board import MEANINGS, Throttling
+from edge_runtime.board import MEANINGS, Throttling, is_busy
 from edge_runtime.trial import Trial
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -123,6 +123,16 @@ def _firmware(name: str, throttling: Throttling, bits: set[str], remedy: str, *,
     if before:
         return Check(name, WARN, f"not now, but since the board booted: {', '.join(before)}", remedy)
     return Check(name, OK, "none since the board booted")
+
+
+def load(processes: float | None, *, cpus: int) -> Check:
+    """Whether other programs would be measured too."""
+    if processes is None:
+        return Check("load", WARN, UNKNOWN, COMPARE)
+    found = f"{processes:.1f} processes on {cpus} processors, over the last minute"
+    if not is_busy(processes, cpus=cpus):
+        return Check("load", OK, found)
+    return Check("load", WARN, found, "before measuring: end other programs")
 
 
 def temperature(celsius: float | None, *, is_raspberry_pi: bool) -> Check:

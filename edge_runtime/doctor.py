@@ -80,6 +80,7 @@ def examine(
         checks.delegate(tried),
         checks.golden(tried),
         checks.governor(board.governors),
+        checks.load(state.load_1min, cpus=os.cpu_count() or 1),
         checks.voltage(state.throttling, is_raspberry_pi=is_pi),
         checks.clock(state.throttling, is_raspberry_pi=is_pi),
         checks.temperature(state.temperature_c, is_raspberry_pi=is_pi),

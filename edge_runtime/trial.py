@@ -6,6 +6,7 @@ leukolite was tried: `python -m edge_runtime.trial >> edge_runtime/tested.jsonl`
 """
 
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from edge_runtime.errors import reason
 from edge_runtime.native import hushed
 from edge_runtime.provenance import cpu_name, version
 
-COMMAND = (sys.executable, "-m", "edge_runtime.trial")
+COMMAND = (sys.executable, "-P", "-m", "edge_runtime.trial")  # -P: a user's numpy.py in this folder is none
 PACKAGES = ("ai-edge-litert", "numpy", "pillow")
 TESTED = Path(__file__).parent / "tested.jsonl"
 
@@ -40,11 +41,15 @@ def combinations() -> list[dict[str, Any]]:
 
 
 def attempt(command: Sequence[str] = COMMAND, *, timeout_s: float = 120.0) -> Trial:
-    """Run the trial in a process of its own and read what it prints; never raises for what goes wrong in there."""
+    """Run the trial in a process of its own and read what it prints; never raises for what goes wrong in there.
+
+    It finds modules where this process does.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s,
-            check=False,
+            env=environment, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return Trial(None, None, f"no answer within {timeout_s:g} s")

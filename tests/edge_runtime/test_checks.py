@@ -114,6 +114,11 @@ def test_firmware(bits, voltage, clock):
         assert bits is not None or all("not known: it is mute" in each.found for each in found)
 
 
+@pytest.mark.parametrize(("processes", "expected"), [(None, WARN), (0.0, OK), (2.0, OK), (2.1, WARN)])
+def test_load(processes, expected):
+    assert status(checks.load(processes, cpus=4)) == expected
+
+
 @pytest.mark.parametrize(
     ("celsius", "on_a_pi", "elsewhere"),
     [(None, WARN, WARN), (-5.0, OK, OK), (69.9, OK, OK), (70.0, WARN, WARN), (79.9, WARN, WARN), (80.0, FAIL, WARN)],

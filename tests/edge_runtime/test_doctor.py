@@ -16,7 +16,7 @@ from tests.edge_runtime.test_trial import ROOT, python
 
 NAMES = [
     "64-bit", "python", "ai-edge-litert", "numpy", "pillow", "combination", "XNNPACK", "golden", "governor",
-    "under-voltage", "throttling", "temperature", "disk", "memory", "camera",
+    "load", "under-voltage", "throttling", "temperature", "disk", "memory", "camera",
 ]  # fmt: skip
 ON_A_PI = next(row for row in combinations() if row["machine"] == "aarch64")
 RIGHT = python("""print('{"uses_delegate": true, "golden": true}')""")
@@ -63,6 +63,8 @@ def test_a_good_raspberry_pi(tmp_path, model):
         ({"temperature": "rubbish"}, {"temperature": WARN}),
         ({"governor": "ondemand"}, {"governor": WARN}),
         ({"governor": None}, {"governor": WARN}),
+        ({"load": "900.5 1.0 1.0 1/2 3"}, {"load": WARN}),
+        ({"load": "rubbish"}, {"load": WARN}),
         ({"available": "50000"}, {"memory": FAIL}),
         ({"available": "150000"}, {"memory": WARN}),
         ({"available": "much"}, {"memory": WARN}),
@@ -84,7 +86,7 @@ def test_a_container_without_proc_and_sys(tmp_path):
     found, statuses = diagnose(board, trial=python("import os; os.abort()"))
     assert {name for name, status in statuses.items() if status == FAIL} == {"XNNPACK", "golden"}
     warned = {name for name, status in statuses.items() if status == WARN}
-    assert warned == {"governor", "under-voltage", "throttling", "temperature", "memory"}
+    assert warned == {"governor", "load", "under-voltage", "throttling", "temperature", "memory"}
     assert "SIGABRT" in "".join(table(found))
     assert not found.fit
 
