@@ -181,6 +181,7 @@ figures: $(SOURCE)
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
+	$(PY) -m benchmarks tested --readme docs/device.md
 
 test: lint unit
 

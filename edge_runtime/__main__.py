@@ -54,6 +54,21 @@ def build_parser() -> Parser:
     gate.add_argument("--json", metavar="FILE", help="write the verdict there")
     gate.set_defaults(call=_gate)
 
+    bench = commands.add_parser("bench", help="measure a bundle's latency and memory on this device")
+    bench.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    bench.add_argument("--num-runs", type=positive, default=50, metavar="N", help="at least so many runs (default: 50)")
+    bench.add_argument(
+        "--warmup-runs", type=positive, default=1, metavar="N", help="at least so many before (default: 1)"
+    )
+    bench.add_argument("--min-secs", type=seconds, default=1.0, metavar="S", help="at least so long (default: 1)")
+    bench.add_argument("--num-threads", type=positive, default=1, metavar="N")
+    bench.add_argument("--result-json", metavar="FILE", help="write everything there, each single time included")
+    bench.set_defaults(call=_bench)
+
+    doctor = commands.add_parser("doctor", help="is this device fit to run leukolite, and to be measured?")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.set_defaults(call=_doctor)
+
     bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
     bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
     bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")
@@ -81,6 +96,14 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more, and no more than a day."""
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 86400")
     return value
 
 
@@ -174,6 +197,45 @@ def _gate(args: argparse.Namespace) -> int:
         write_json(args.json, verdict.to_json())
     sys.stdout.writelines(table(verdict))
     return DONE if verdict.verdict == PASS else FAILED
+
+
+def _bench(args: argparse.Namespace) -> int:
+    """Print the figures and write all of it; a run on a board that throttled is none, and ends with status 1."""
+    from edge_runtime import bench
+    from edge_runtime.timing import Plan
+
+    plan = Plan(num_runs=args.num_runs, min_secs=args.min_secs, warmup_runs=args.warmup_runs)
+    watched = sys.stderr.isatty()  # a line only: a bar that is redrawn meanwhile would be measured too
+    result = bench.run(
+        args.model,
+        plan=plan,
+        num_threads=args.num_threads,
+        tell=lambda text: note(PROG, f"measuring {text}") if watched else None,
+    )
+    sys.stdout.writelines(bench.table(result))
+    for warning in result.warnings:
+        note(PROG, f"warning: {warning}")
+    if args.result_json:
+        result.save(args.result_json)
+    if result.invalid_because:
+        slowed = "; ".join(result.invalid_because)
+        complain(PROG, f"expected a board that runs at full speed, got {slowed}; see `leukolite doctor`, measure again")
+        return FAILED
+    return DONE
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    """Print what was looked at; status 1 when something fails."""
+    import json
+
+    from edge_runtime.doctor import examine, table
+
+    diagnosis = examine()
+    if args.json:
+        print(json.dumps(diagnosis.to_json(), indent=1, ensure_ascii=False))
+    else:
+        sys.stdout.writelines(table(diagnosis))
+    return DONE if diagnosis.fit else FAILED
 
 
 def _bulk(args: argparse.Namespace) -> int:

@@ -12,10 +12,8 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import write_atomic
 from edge_runtime.groups import Groups
 from edge_runtime.progress import progress
-from edge_runtime.provenance import collect
+from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import EvalReport, Outcome, summarize
-
-PACKAGES = ("leukolite", "ai-edge-litert", "numpy", "pillow")
 
 
 def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None = None) -> tuple[EvalReport, list[str]]:
@@ -56,7 +54,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
             "sha256": digest(dataset.images),
             "n": len(dataset.images),
         },
-        provenance=collect(packages=PACKAGES, started=started),
+        provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
     return report, complaints
 
