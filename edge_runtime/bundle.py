@@ -18,14 +18,14 @@ from edge_runtime.model import Signature, read_signature
 class Bundle:
     """What is known of a model before an interpreter is made of it.
 
-    `content` are the bytes of the file and `digest` their SHA-256. `vouched` is whether a SHA256SUMS lists it.
-    `assumed` is whether `card` stands in for one that is not there.
+    `content` are the bytes of the file and `digest` their SHA-256. `whole` is whether a SHA256SUMS or the card holds
+    the same digest, so that it is not damaged. `assumed` is whether `card` stands in for one that is not there.
     """
 
     content: bytes = field(repr=False)
     digest: str
-    vouched: bool
     card: Card
+    whole: bool
     assumed: bool
 
 
@@ -58,10 +58,10 @@ def open_bundle(path: str | os.PathLike[str], *, labels: Sequence[str] | None = 
     signature = read_signature(content)
     if card:
         _check_fit(card, signature, name=name)
-        return Bundle(content, digest, vouched, card, assumed=False)
+        return Bundle(content, digest, card, whole=vouched or card.model_sha256 is not None, assumed=False)
     card = assumed_card(given or (), signature, name=name)
     warnings.warn(assumption(card, name=name), LeukoliteWarning, stacklevel=3)
-    return Bundle(content, digest, vouched, card, assumed=True)
+    return Bundle(content, digest, card, whole=vouched, assumed=True)
 
 
 def _check_fit(card: Card, model: Signature, *, name: str) -> None:

@@ -10,7 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edge_runtime.errors import LeukoliteError, reason, show
@@ -84,6 +84,7 @@ class Card:
     `temperature` divides the logits before softmax inside the graph; 1 is none.
     Below the confidence `abstain_below` (0 to 1) the classifier gives no label.
     `golden` holds the SHA-256 of a fixed input and the output to expect, in the output tensor's own units.
+    `model_sha256` is that of the model before the card; `attach` sets it, and cards from before it did have None.
     """
 
     schema_version: int
@@ -99,6 +100,7 @@ class Card:
     runtime: str
     licence: str
     intended_use: str
+    model_sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of all fields."""
@@ -114,7 +116,8 @@ class Card:
                 remedy="update leukolite, or convert the model again",
             )
         try:
-            known = {name: fields[name] for name in cls.__dataclass_fields__}
+            known = {name: fields[name] for name in cls.__dataclass_fields__ if name != "model_sha256"}
+            known["model_sha256"] = fields.get("model_sha256")
             known["input"] = InputSpec.from_json(known["input"])
             known["labels"] = tuple(known["labels"])
             known["temperature"] = float(known["temperature"])
@@ -174,13 +177,21 @@ def load_card(model: str | os.PathLike[str] | bytes, *, name: str = "the model")
             fields = json.loads(archive.read(CARD_NAME))
             if not isinstance(fields, dict):
                 raise ValueError("not a JSON object")
+            before = content[: min(member.header_offset for member in archive.infolist())]
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, OSError, EOFError) as error:
         raise LeukoliteError(
             expected=f"{CARD_NAME} inside {name}",
             found="none that can be read",
             remedy=f"use a bundle that `python -m convert` wrote{_way_out(content)}",
         ) from error
-    return Card.from_json(fields)
+    card = Card.from_json(fields)
+    if card.model_sha256 is not None and card.model_sha256 != sha256(before):
+        raise LeukoliteError(
+            expected=f"the model of SHA-256 {card.model_sha256} that the card in {name} describes",
+            found=sha256(before),
+            remedy="fetch the model again: it is damaged",
+        )
+    return card
 
 
 def _way_out(content: bytes) -> str:
@@ -211,7 +222,8 @@ def read_model(path: str | os.PathLike[str]) -> bytes:
 
 
 def attach(model: bytes, card: Card) -> bytes:
-    """The bundle: `model` followed by an uncompressed zip of the label file and the card."""
+    """The bundle: `model` followed by an uncompressed zip of the label file and the card, which knows its digest."""
+    card = replace(card, model_sha256=sha256(model))
     buffer = io.BytesIO()
     buffer.write(model)
     members = {

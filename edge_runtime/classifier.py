@@ -153,7 +153,7 @@ class Classifier:
         remark = None if model.uses_delegate else f"{without_delegate()}; so it is slow"
         try:
             if not self._bundle.assumed:
-                replay(self.card, model, name=show(self.path), vouched=self._bundle.vouched)
+                replay(self.card, model, name=show(self.path), whole=self._bundle.whole)
         except LeukoliteError as error:
             if self._golden == REFUSE:
                 raise

@@ -72,14 +72,14 @@ def check_record(card: Card, *, name: str) -> None:
         )
 
 
-def replay(card: Card, model: Model, *, name: str, vouched: bool) -> None:
+def replay(card: Card, model: Model, *, name: str, whole: bool) -> None:
     """Run the fixed picture, and compare the answer with the one that the card keeps.
 
     Args:
         card: that of the model, which `check_record` takes.
         model: the interpreter to be checked.
         name: what to call the model.
-        vouched: whether its bytes are known to be its maker's.
+        whole: whether it is known not to be damaged.
 
     Raises LeukoliteError, which names the likely cause, when they differ by more than the variant's tolerance.
     """
@@ -93,7 +93,7 @@ def replay(card: Card, model: Model, *, name: str, vouched: bool) -> None:
     difference, tolerance = _difference(card.golden, found), TOLERANCES[card.variant]
     if difference <= tolerance:
         return
-    cause, remedy = _cause(card, model, vouched=vouched)
+    cause, remedy = _cause(card, model, whole=whole)
     unit = "probability" if model.output_quantization.scale == 0 else f"steps of {model.output_quantization.scale:g}"
     raise LeukoliteError(
         expected=f"{name} to answer its golden picture as on its maker's machine, within {tolerance:g}",
@@ -120,7 +120,7 @@ def _difference(record: Mapping[str, Any], found: Mapping[str, Any]) -> float:
     return math.inf if math.isnan(difference) else difference
 
 
-def _cause(card: Card, model: Model, *, vouched: bool) -> tuple[str, str]:
+def _cause(card: Card, model: Model, *, whole: bool) -> tuple[str, str]:
     """The likely cause of another output, and the remedy."""
     from edge_runtime.provenance import version
 
@@ -129,7 +129,7 @@ def _cause(card: Card, model: Model, *, vouched: bool) -> tuple[str, str]:
     installed = version(DISTRIBUTION) or "unknown"
     if _numbers(installed) < _numbers(str(card.runtime)):
         return f"LiteRT is {installed}, older than the card's {card.runtime}", "update it"
-    if vouched:
+    if whole:
         return f"LiteRT {installed} has other kernels on this processor", "install another version of it"
     return "the weights are damaged", "fetch the model again"
 

@@ -34,7 +34,8 @@ def probe(content: bytes, *, digest: str, name: str) -> None:
         return
     answer = _ask_child(content, name=name)
     if isinstance(answer, dict) and answer.keys() == {"expected", "found", "remedy"}:
-        raise LeukoliteError(**{part: show(text) for part, text in answer.items()})
+        found = f"{show(answer['found'])} in {name}"
+        raise LeukoliteError(expected=show(answer["expected"]), found=found, remedy=show(answer["remedy"]))
     if answer != {"survived": digest}:
         raise _unusable(name, "one whose answer makes no sense")
     _survived.add(digest)
