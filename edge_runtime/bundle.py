@@ -10,7 +10,6 @@ from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.files import sha256
 from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE
 from edge_runtime.integrity import vouch
-from edge_runtime.labels import assumed_card, assumption, check_labels
 from edge_runtime.model import Signature, read_signature
 
 
@@ -43,25 +42,31 @@ def open_bundle(path: str | os.PathLike[str], *, labels: Sequence[str] | None = 
     name, content = show(path), read_model(path)
     digest = sha256(content)
     vouched = vouch(path, digest)
-    given = None if labels is None else check_labels(labels, name="the labels that are given")
-    card = load_card(content, name=name) if given is None or has_card(content) else None
-    if card and given not in (None, card.labels):
-        raise LeukoliteError(
-            expected=f"the labels {show(', '.join(card.labels))}, as the card in {name} has them",
-            found=show(", ".join(given or ())),
-            remedy="give none: the card's are used",
-        )
+    card = load_card(content, name=name) if labels is None or has_card(content) else None
     if not vouched:
         from edge_runtime.probe import probe
 
         probe(content, digest=digest, name=name)
     signature = read_signature(content)
-    if card:
-        _check_fit(card, signature, name=name)
-        return Bundle(content, digest, card, whole=vouched or card.model_sha256 is not None, assumed=False)
-    card = assumed_card(given or (), signature, name=name)
-    warnings.warn(assumption(card, name=name), LeukoliteWarning, stacklevel=3)
-    return Bundle(content, digest, card, whole=vouched, assumed=True)
+    if card is None:
+        return Bundle(content, digest, _assumed(labels or (), signature, name=name), whole=vouched, assumed=True)
+    _check_fit(card, signature, name=name)
+    if labels is not None and tuple(labels) != card.labels:
+        raise LeukoliteError(
+            expected=f"the labels {show(', '.join(card.labels))}, as the card in {name} has them",
+            found=show(", ".join(labels)),
+            remedy="give none: the card's are used",
+        )
+    return Bundle(content, digest, card, whole=vouched or card.model_sha256 is not None, assumed=False)
+
+
+def _assumed(labels: Sequence[str], model: Signature, *, name: str) -> Card:
+    """The card that stands in for the one that the model `name` lacks; warns of it."""
+    from edge_runtime.labels import assumed_card, assumption, check_labels
+
+    card = assumed_card(check_labels(labels, name="the labels that are given"), model, name=name)
+    warnings.warn(assumption(card, name=name), LeukoliteWarning, stacklevel=4)
+    return card
 
 
 def _check_fit(card: Card, model: Signature, *, name: str) -> None:

@@ -98,7 +98,7 @@ def replay(card: Card, model: Model, *, name: str, whole: bool) -> None:
     raise LeukoliteError(
         expected=f"{name} to answer its golden picture as on its maker's machine, within {tolerance:g}",
         found=f"an answer {difference:g} off ({unit}), likely because {cause}",
-        remedy=f"{remedy}, or accept it: golden {WARN}",
+        remedy=f"{remedy}, or accept it: golden {WARN} or {OFF}",
     )
 
 

@@ -114,7 +114,11 @@ def test_warnings_become_notes_when_the_block_is_over(capsys):
 
 
 def test_an_error_stands_alone(capsys):
-    with pytest.raises(LeukoliteError), noted("tool"):
-        warnings.warn("odd model", LeukoliteWarning, stacklevel=1)
-        raise LeukoliteError(expected="a", found="b", remedy="c")
+    def load() -> None:
+        with noted("tool"):
+            warnings.warn("odd model", LeukoliteWarning, stacklevel=1)
+            raise LeukoliteError(expected="a", found="b", remedy="c")
+
+    with pytest.raises(LeukoliteError):
+        load()
     assert capsys.readouterr().err == ""
