@@ -71,12 +71,13 @@ class Model:
         self._interpreter.set_tensor(self._input, pixels[np.newaxis])
         try:
             self._interpreter.invoke()
-            raw: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)
-            if raw.shape != (1, self.num_classes):
-                raise ValueError(f"an output of shape {list(raw.shape)}")
+            given = self._interpreter.get_tensor(self._output)
+            if given.shape != (1, self.num_classes):
+                raise ValueError(f"an output of shape {list(given.shape)}")
         except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
             raise _unusable(error) from error
-        return raw[0]
+        raw: npt.NDArray[Any] = given[0]
+        return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:
         """Probabilities, float32 [num_classes], 0 to 1, for uint8 [height_px, width_px, 3] RGB.
