@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from edge_runtime.classifier import SHIPPED_MODEL
 from edge_runtime.errors import LeukoliteWarning
 from edge_runtime.files import sha256
 from edge_runtime.integrity import SUMS_NAME, read_sums, vouch
+from tests.edge_runtime.conftest import one_line
+from tests.tiny_model import bundle_bytes
 
 RIGHT, WRONG = sha256(b"model"), sha256(b"other")
 
@@ -128,3 +131,23 @@ def test_sums_that_cannot_be_read_are_refused(model, make, found, refused):
     make(model.parent / SUMS_NAME)
     with refused(f"SHA256SUMS, got .*{found}"):
         vouch(model, RIGHT)
+
+
+def test_commands_say_that_a_model_is_not_listed(leukolite, picture, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(bundle_bytes())
+    list_beside(path, f"{WRONG}  another.tflite")
+    said = f"leukolite: {tmp_path}/SHA256SUMS does not list {path}, so that its digest is not checked"
+    assert leukolite("classify", picture("a.png"), model=path)[::2] == (0, [said])
+    status, out, errors = leukolite("info", path)
+    assert (status, json.loads(out)["variant"], errors) == (0, "int8_ptq", [said])
+
+
+@pytest.mark.parametrize("command", ["classify", "info"])
+def test_commands_refuse_a_model_that_is_another_than_listed(leukolite, picture, tmp_path, command):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(bundle_bytes())
+    list_beside(path, f"{WRONG}  {path.name}")
+    status, out, errors = leukolite(command, path if command == "info" else picture("a.png"), model=path)
+    assert (status, out) == (2, "")
+    assert one_line(errors, WRONG)
