@@ -151,10 +151,7 @@ WRONG_MODELS = {
         bundle_bytes(input=CARD.input.__class__(**{**vars(CARD.input), "height": 9, "field_height": 9})),
         "height",
     ),
-    "custom operator": (
-        attach(with_operator(builtinCode=CUSTOM, deprecatedBuiltinCode=CUSTOM, customCode="Nope"), CARD),
-        "Nope",
-    ),
+    "custom operator": (attach(with_operator(**CUSTOM), CARD), "Nope"),
     "unknown operator": (attach(with_operator(builtinCode=9999), CARD), "9999"),
     "newer operator": (attach(with_operator(version=77), CARD), "77"),
 }
