@@ -16,8 +16,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tfl
 
+from edge_runtime.bundle import check_fit
 from edge_runtime.card import CARD_NAME, LABELS_NAME, Card
-from edge_runtime.classifier import check_fit
 from edge_runtime.errors import LeukoliteError, reason
 from edge_runtime.files import sha256
 from edge_runtime.model import read_signature

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.board import Board, State, is_busy
-from edge_runtime.card import load_card, read_model
+from edge_runtime.bundle import open_bundle
 from edge_runtime.classifier import SHIPPED_MODEL, Classifier
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import sha256, write_json
+from edge_runtime.files import write_json
 from edge_runtime.golden import golden_input
 from edge_runtime.memory import read_kb
 from edge_runtime.model import Model
@@ -123,12 +123,11 @@ def run(
     Raises LeukoliteError when the file is no bundle or cannot classify.
     """
     path, plan, board, started = Path(model or SHIPPED_MODEL), plan or Plan(), board or Board(), time.time()
-    content = read_model(path)
-    card = load_card(content)
+    bundle = open_bundle(path)
     before, start_kb = board.state(), _resident_kb(board)
     with hushed():
         init_started = clock()
-        loaded = Model(content, num_threads=num_threads)
+        loaded = Model(bundle.content, num_threads=num_threads)
         init_ms = 1e3 * (clock() - init_started)
     init_kb = _resident_kb(board)
     tell(f"invoke, at least {plan.num_runs} runs and {plan.min_secs:g} s")
@@ -138,7 +137,7 @@ def run(
     tell("end to end, the same")
     end_to_end = _end_to_end(path, num_threads=num_threads, plan=plan, clock=clock)
     return Result(
-        model={"file": path.name, "sha256": sha256(content), "variant": card.variant},
+        model={"file": path.name, "sha256": bundle.digest, "variant": bundle.card.variant},
         plan=plan,
         num_threads=num_threads,
         uses_delegate=loaded.uses_delegate,

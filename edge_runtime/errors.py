@@ -1,4 +1,4 @@
-"""The one exception that every command turns into one line for the user."""
+"""The one exception that every command turns into one line for the user, and the one warning."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,16 @@ from collections.abc import Sequence
 class LeukoliteError(Exception):
     """Something the user gave cannot be used.
 
-    The message always says what was expected, what was found and what to do about it.
+    The message always says what was expected, what was found and what to do about it; so do the three attributes.
     """
 
     def __init__(self, *, expected: str, found: str, remedy: str) -> None:
         super().__init__(f"expected {expected}, got {found}; {remedy}")
+        self.expected, self.found, self.remedy = expected, found, remedy
+
+
+class LeukoliteWarning(UserWarning):
+    """Something the user gave is used, but not as it would be best; one line."""
 
 
 def show(name: object) -> str:

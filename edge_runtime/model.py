@@ -48,12 +48,12 @@ class Model:
         try:
             self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self.signature = _signature(self._interpreter)
+            (taken,), given = self._interpreter.get_input_details(), self._interpreter.get_output_details()[0]
+        except (ValueError, RuntimeError) as error:  # the former for damaged names as well
             raise _unusable(error) from error
-        self.signature = _signature(self._interpreter)
         self.height_px, self.width_px = self.signature.height_px, self.signature.width_px
         self.num_classes = self.signature.num_classes
-        (taken,), given = self._interpreter.get_input_details(), self._interpreter.get_output_details()[0]
         self._input, self._output = taken["index"], given["index"]
         self.output_quantization = Quantization.of(given)
 
@@ -71,9 +71,12 @@ class Model:
         self._interpreter.set_tensor(self._input, pixels[np.newaxis])
         try:
             self._interpreter.invoke()
+            given = self._interpreter.get_tensor(self._output)
+            if given.shape != (1, self.num_classes):
+                raise ValueError(f"an output of shape {list(given.shape)}")
         except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
             raise _unusable(error) from error
-        raw: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)[0]
+        raw: npt.NDArray[Any] = given[0]
         return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:
@@ -88,7 +91,8 @@ class Model:
     @functools.cached_property
     def uses_delegate(self) -> bool:
         """Whether XNNPACK took the graph; without it other kernels run, which differ in the last digit."""
-        return any(op["op_name"] == "DELEGATE" for op in self._interpreter._get_ops_details())
+        plan = self._interpreter._interpreter  # the details of an operator hold names that a damaged file garbles
+        return any(plan.NodeName(index) == "DELEGATE" for index in range(plan.NumNodes()))
 
 
 def _signature(interpreter: Interpreter) -> Signature:

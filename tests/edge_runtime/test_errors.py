@@ -8,6 +8,11 @@ def test_message_says_expected_found_and_remedy():
     assert str(error) == "expected a cat, got a dog; feed it"
 
 
+def test_the_three_parts_can_be_asked_for():
+    error = LeukoliteError(expected="a", found="b", remedy="c")
+    assert (error.expected, error.found, error.remedy) == ("a", "b", "c")
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
