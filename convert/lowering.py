@@ -29,10 +29,24 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
 
     Raises LeukoliteError when there is no such SavedModel, or the integer graph is not all integer.
     """
+    loaded, logits = open_logits(saved_model)
+    shape = (1, *logits.structured_input_signature[1]["pixels"].shape[1:])
+    if variant == "float32":
+        return _convert(_probabilities(logits, shape, tf.uint8), loaded, integer=False)
+    content = _convert(_probabilities(logits, shape, tf.float32), loaded, integer=True)
+    check_integer(content)
+    return content
+
+
+def open_logits(saved_model: Path) -> tuple[Any, Any]:
+    """What a SavedModel holds, which keeps its variables alive, and its function of pixels to logits.
+
+    Raises LeukoliteError as `lower` does.
+    """
     try:
         loaded = tf.saved_model.load(str(saved_model))
         logits = loaded.signatures["serving_default"]
-        _, height, width, channels = logits.structured_input_signature[1]["pixels"].shape
+        _, _height, _width, _channels = logits.structured_input_signature[1]["pixels"].shape
         _ = logits.structured_outputs["logits"]
     except (OSError, KeyError, ValueError, AttributeError) as error:
         raise LeukoliteError(
@@ -40,12 +54,7 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
             found=reason(error),
             remedy="train again with `python -m train`",
         ) from error
-    shape = (1, height, width, channels)
-    if variant == "float32":
-        return _convert(_probabilities(logits, shape, tf.uint8), loaded, integer=False)
-    content = _convert(_probabilities(logits, shape, tf.float32), loaded, integer=True)
-    check_integer(content)
-    return content
+    return loaded, logits
 
 
 def check_integer(content: bytes) -> None:

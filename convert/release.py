@@ -31,19 +31,8 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
 
     Raises LeukoliteError when a run is not finished, or the second was not fine-tuned from the first.
     """
-    runs = {"float32": (float_run, _read(float_run, "float32")), "int8_qat": (qat_run, _read(qat_run, "int8_qat"))}
-    first, second = (run for _, run in runs.values())
-    differing = [part for part in ("data", "labels") if first[part] != second[part]]
-    # The settings of fine-tuning may be others than the float run foresaw; the weights it began with may not.
-    weights = float_run / WEIGHTS_NAME
-    if not weights.is_file() or second.get("starts_from_sha256") != sha256(weights.read_bytes()):
-        differing.append("weights")
-    if differing:
-        raise LeukoliteError(
-            expected="a float run and the int8 run that was fine-tuned from it",
-            found=f"{show(float_run)} and {show(qat_run)} that differ in their {', '.join(differing)}",
-            remedy="fine-tune the float run that you give",
-        )
+    first, second = read_pair(float_run, qat_run)
+    runs = {"float32": (float_run, first), "int8_qat": (qat_run, second)}
     contents = {
         variant: make_bundle(lower(folder / "model", variant=variant), run, variant=variant, settings=settings)
         for variant, (folder, run) in runs.items()
@@ -57,6 +46,23 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
         bundles.append(Bundle(path=path, variant=variant, size_bytes=len(content), accuracy=accuracy))
     write_atomic(out / SUMS_NAME, [line.encode() for line in sums])
     return bundles
+
+
+def read_pair(float_run: Path, qat_run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The run.json of both; LeukoliteError when one is not finished, or the second did not start from the first."""
+    first, second = _read(float_run, "float32"), _read(qat_run, "int8_qat")
+    differing = [part for part in ("data", "labels") if first[part] != second[part]]
+    # The settings of fine-tuning may be others than the float run foresaw; the weights it began with may not.
+    weights = float_run / WEIGHTS_NAME
+    if not weights.is_file() or second.get("starts_from_sha256") != sha256(weights.read_bytes()):
+        differing.append("weights")
+    if differing:
+        raise LeukoliteError(
+            expected="a float run and the int8 run that was fine-tuned from it",
+            found=f"{show(float_run)} and {show(qat_run)} that differ in their {', '.join(differing)}",
+            remedy="fine-tune the float run that you give",
+        )
+    return first, second
 
 
 def table(bundles: Sequence[Bundle]) -> Iterator[str]:
