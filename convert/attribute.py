@@ -9,6 +9,7 @@ from convert import attribution_report as report
 from convert.attribution import Attribution, attribute
 from convert.config import Settings
 from convert.layers import LayerError, Layers
+from convert.release import read_pair
 from convert.sheet import write_sheets
 from convert.stages import Networks, answer, open_networks
 from edge_runtime.dataset import Dataset, digest, open_dataset
@@ -36,8 +37,9 @@ def open_inputs(float_run: Path, qat_run: Path, *, settings: Settings) -> Inputs
     """Read, check and convert everything; LeukoliteError where something is missing or does not fit the rest."""
     dataset = open_dataset(settings.data, split=settings.split)
     origins = read_groups(settings.groups).assign(dataset.images) if settings.groups else None
+    run, _ = read_pair(float_run, qat_run)
+    check_labels(dataset, run["labels"])
     networks = open_networks(float_run, qat_run)
-    check_labels(dataset, networks.labels)
     return Inputs(
         networks=networks,
         layers=Layers(networks.int8, networks.float_of_qat, kernels=networks.kernels),

@@ -1,7 +1,6 @@
 """Attribution and layers as text to read and a picture of the layers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from convert.attribution import Attribution, Change, Stage, Step
 from convert.layers import LayerError
@@ -90,7 +89,7 @@ def draw_layers(errors: Sequence[LayerError]) -> bytes:
     axes.tick_params(axis="y", labelsize=8)
     axes.set(xlabel="signal to quantisation noise ratio in dB (lower is worse)", ymargin=0.01)
     known = [value for error in errors for value in (error.sqnr_db, error.accumulated_sqnr_db) if value]
-    axes.set_xlim(0, 1.35 * max(known, default=1))  # room for the text
+    axes.set_xlim(0, 1.5 * max(known, default=1))  # room for the text
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper right", ncols=2, fontsize=8)
@@ -172,6 +171,6 @@ def _share(value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or value >= 5e-5 else f"{value:.1e}"
 
 
-def _decibels(value: Any) -> str:
+def _decibels(value: float | None) -> str:
     """A ratio, or that nothing differs."""
     return "exact" if value is None else f"{value:.1f}"

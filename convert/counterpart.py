@@ -57,6 +57,12 @@ class Graph:
         data = self.model.buffers[self.graph.tensors[self.real(tensor)].buffer].data
         return data is not None and len(data) > 0
 
+    def pack(self) -> bytes:
+        """The .tflite of what the model is now."""
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
 
 @dataclass(frozen=True)
 class Counterpart:
@@ -104,6 +110,4 @@ def _rewired(graph: Graph, source: Callable[[Graph, str, int], int]) -> Counterp
     graph.graph.operators = list(graph.operators.values())
     graph.graph.outputs = [operator.outputs[0] for operator in graph.graph.operators]
     graph.model.signatureDefs = None  # it names the ends that there were
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(graph.model.Pack(builder), b"TFL3")
-    return Counterpart(bytes(builder.Output()), tuple(graph.operators))
+    return Counterpart(graph.pack(), tuple(graph.operators))

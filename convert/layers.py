@@ -87,7 +87,7 @@ class Layers:
         self._details = {each["index"]: each for each in self._int8.get_tensor_details()}
         self._together = _Floats(whole(float_of_qat))
         self._alone = _Floats(apart(float_of_qat, self._graph.operators.keys()))
-        self._sums = {name: _Sums() for name in self._alone.outputs}
+        self._sums = {name: Sums() for name in self._alone.outputs}
 
     def add(self, batch: Pixels) -> None:
         """Count in some pictures, uint8 [n, height, width, 3]."""
@@ -144,8 +144,8 @@ class Layers:
 
 
 @dataclass
-class _Sums:
-    """What is added up of one layer."""
+class Sums:
+    """What is added up of one layer; the sums of squares and differences are in real units."""
 
     values: int = 0
     saturated: int = 0
