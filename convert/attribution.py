@@ -1,11 +1,10 @@
 """Where accuracy goes between the trained network and the device: figures of each stage, and of the steps between."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convert.stages import FLOAT32, INT8, KERAS_FLOAT, KERAS_QAT, REFERENCE, STAGES
 from edge_runtime.metrics import Interval, wilson
@@ -136,11 +135,8 @@ def attribute(
         provenance: of the result.
     """
     answered = ~np.isnan(probabilities).any(axis=(0, 2))
-    classes = np.array([labels.index(label) for label in true], np.int64)
-    predicted = np.where(answered, np.nan_to_num(probabilities).argmax(axis=2), -1)
-    numbers = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    place = {name: number for number, name in enumerate(STAGES)}
-    seen = probabilities[:, answered]
+    best = np.where(answered, np.nan_to_num(probabilities).argmax(axis=2), -1)
+    outcomes = _outcomes(probabilities, best, names, true, labels)
     return Attribution(
         schema_version=SCHEMA_VERSION,
         data=data,
@@ -150,44 +146,59 @@ def attribute(
         by_source=groups is not None,
         stages=[
             _stage(stage, summarize(rows, labels=labels, groups=groups, model={}, data={}, provenance={}))
-            for stage, rows in zip(STAGES, _outcomes(probabilities, predicted, names, true, labels), strict=True)
+            for stage, rows in outcomes.items()
         ],
-        against_float={stage: _change(seen[0], seen[place[stage]]) for stage in STAGES},
-        steps=[
-            Step(
-                before=before,
-                after=after,
-                what=what,
-                change=_change(seen[place[before]], seen[place[after]]),
-                mcnemar=mcnemar(classes, predicted[place[before]], predicted[place[after]]),
-                differences=_differences(classes, predicted[[place[before], place[after]]], numbers),
-            )
-            for (before, after), what in STEPS.items()
-        ],
+        against_float={
+            stage: _change(probabilities[0, answered], own[answered])
+            for stage, own in zip(STAGES, probabilities, strict=True)
+        },
+        steps=_steps(probabilities[:, answered], best, np.array([labels.index(label) for label in true]), groups),
         changed=[
             Changed(
                 path=names[row],
                 true=true[row],
                 answers={
-                    stage: Label(labels[best], float(probabilities[number, row, best]))
-                    for number, (stage, best) in enumerate(zip(STAGES, predicted[:, row], strict=True))
+                    stage: Label(labels[best[number, row]], float(probabilities[number, row].max()))
+                    for number, stage in enumerate(STAGES)
                 },
             )
-            for row in map(int, np.flatnonzero((predicted != predicted[0]).any(axis=0)))
+            for row in np.flatnonzero((best != best[0]).any(axis=0)).tolist()
         ],
         provenance=provenance,
     )
 
 
+def _steps(probabilities: Probabilities, best: Indices, classes: Indices, groups: Sequence[str] | None) -> list[Step]:
+    """All steps, from answers [stages, answered images, classes] and the best class of every image, -1 for none."""
+    numbers = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+    steps = []
+    for (before, after), what in STEPS.items():
+        pair = [STAGES.index(before), STAGES.index(after)]
+        first, second = best[pair]
+        steps.append(
+            Step(
+                before=before,
+                after=after,
+                what=what,
+                change=_change(*probabilities[pair]),
+                mcnemar=mcnemar(classes, first, second),
+                differences=None if numbers is None else differences(classes, [first], [second], groups=numbers),
+            )
+        )
+    return steps
+
+
 def _outcomes(
-    probabilities: Probabilities, predicted: Indices, names: Sequence[str], true: Sequence[str], labels: Sequence[str]
-) -> Iterator[list[Outcome]]:
+    probabilities: Probabilities, best: Indices, names: Sequence[str], true: Sequence[str], labels: Sequence[str]
+) -> dict[str, list[Outcome]]:
     """Each stage's rows, as an evaluation has them."""
-    for answers, bests in zip(probabilities, predicted, strict=True):
-        yield [
-            Outcome(name, label, labels[best] if best >= 0 else None, float(row[best]) if best >= 0 else None)
-            for name, label, row, best in zip(names, true, answers, bests, strict=True)
+    return {
+        stage: [
+            Outcome(name, label, labels[one], float(row[one])) if one >= 0 else Outcome(name, label, None, None)
+            for name, label, row, one in zip(names, true, answers, bests, strict=True)
         ]
+        for stage, answers, bests in zip(STAGES, probabilities, best, strict=True)
+    }
 
 
 def _stage(name: str, report: EvalReport) -> Stage:
@@ -223,10 +234,3 @@ def _change(before: Probabilities, after: Probabilities) -> Change:
         largest=float(moved.max()),
         mean_abs=float(moved.mean(dtype=np.float64)),
     )
-
-
-def _differences(classes: Indices, predicted: Indices, groups: npt.NDArray[np.int64] | None) -> Differences | None:
-    """The later stage's figures minus the earlier one's; None without groups."""
-    if groups is None:
-        return None
-    return differences(classes, [predicted[0]], [predicted[1]], groups=groups)

@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 
 import pytest
@@ -74,25 +73,6 @@ def test_layers_are_ranked_over_all_pictures(out):
     assert layers[0]["layer"] in (out / "layers.md").read_text().splitlines()[6]
 
 
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [
-        ({"float": "nowhere"}, "the run.json of a finished training run"),
-        ({"data": "nowhere"}, "a data set folder at nowhere"),
-        ({"split": "VALIDATE"}, "a split VALIDATE"),
-        ({"groups": "nowhere.csv"}, "a CSV with the columns"),
-    ],
-    ids=["float", "data", "split", "groups"],
-)
-def test_what_cannot_be_used_is_one_line_and_status_2(capfd, runs, smear_root, tmp_path, changes, match):
-    assert status_of(["attribute", *options(runs, smear_root, tmp_path / "out", **changes)]) == 2
-    said = capfd.readouterr()
-    (line,) = (line for line in said.err.splitlines() if "error" in line)
-    assert re.fullmatch(f"convert: error: expected .*{match}.*, got.+; .+", line)
-    assert said.out == ""
-    assert not (tmp_path / "out").exists()
-
-
 def test_runs_given_the_wrong_way_round_are_refused(capsys, runs, smear_root, tmp_path):
     assert status_of(["attribute", *options(runs[::-1], smear_root, tmp_path / "out")]) == 2
     assert "swap --float and --qat" in capsys.readouterr().err
@@ -111,13 +91,6 @@ def test_folder_that_cannot_be_written_is_refused_before_the_work(capsys, runs, 
     monkeypatch.setattr(attribute, "answer", None)  # calling it would be another error
     assert status_of(["attribute", *options(runs, smear_root, tmp_path / "out")]) == 2
     assert "expected a folder that can be written at" in capsys.readouterr().err
-
-
-def test_missing_options_are_one_line_and_status_2(capsys):
-    assert status_of(["attribute", "--float", "a", "--out", "b"]) == 2
-    assert re.fullmatch(
-        "convert: error: expected .+, got.+: --qat, --data; see `convert attribute --help`\n", capsys.readouterr().err
-    )
 
 
 @pytest.mark.usefixtures("opened")
