@@ -65,6 +65,7 @@ def measure(inputs: Inputs, out: Path) -> tuple[Attribution, tuple[str, ...]]:
         [image.label for image in images],
         labels=inputs.networks.labels,
         groups=inputs.groups,
+        model=inputs.networks.identity,
         data={
             "root": inputs.dataset.root.resolve().name,
             "split": inputs.dataset.split,
@@ -87,6 +88,7 @@ def save(found: Attribution, layers: list[LayerError], out: Path) -> None:
         out / "layers.json",
         {
             "schema_version": found.schema_version,
+            "model": found.model,
             "data": found.data,
             "layers": [layer.to_json() for layer in layers],
             "provenance": found.provenance,

@@ -97,6 +97,7 @@ class Attribution:
     """
 
     schema_version: int
+    model: Mapping[str, Any]
     data: Mapping[str, Any]
     labels: Sequence[str]
     n: int
@@ -120,6 +121,7 @@ def attribute(
     *,
     labels: Sequence[str],
     groups: Sequence[str] | None,
+    model: Mapping[str, Any],
     data: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> Attribution:
@@ -131,6 +133,7 @@ def attribute(
         true: their labels.
         labels: of the classes.
         groups: which images show the same cell, by the name of each image's group; None where nobody knows.
+        model: what to say about the networks.
         data: what to say about the images.
         provenance: of the result.
     """
@@ -139,6 +142,7 @@ def attribute(
     outcomes = _outcomes(probabilities, best, names, true, labels)
     return Attribution(
         schema_version=SCHEMA_VERSION,
+        model=model,
         data=data,
         labels=tuple(labels),
         n=len(names),

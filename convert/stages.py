@@ -15,6 +15,7 @@ from convert.lowering import PIXEL_SCALE, lower, open_logits
 from convert.release import read_pair
 from edge_runtime.dataset import LabelledImage
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.files import sha256
 from edge_runtime.image import Pixels
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.progress import Advance
@@ -35,7 +36,8 @@ class Networks:
     """A pair of runs, ready to answer.
 
     `answers` has one of each of STAGES. `int8` and `float_of_qat` are .tflite of the int8 run, the latter converted
-    without integers; `kernels` are its weights before rounding, by the name of their layer.
+    without integers; `kernels` are its weights before rounding, by the name of their layer. `identity` says which
+    networks these are: digests of the float run's weights and of `int8`, the seed and the view.
     """
 
     answers: Mapping[str, Answer]
@@ -44,6 +46,7 @@ class Networks:
     int8: bytes
     float_of_qat: bytes
     kernels: Mapping[str, npt.NDArray[np.float32]]
+    identity: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def open_networks(float_run: Path, qat_run: Path) -> Networks:
     Raises LeukoliteError when they do not belong together, as `convert.release.read_pair` does, when one cannot be
     converted, or when XNNPACK does not take the int8 graph on this machine.
     """
-    run, _ = read_pair(float_run, qat_run)
+    run, fine_tuned = read_pair(float_run, qat_run)
     float32 = lower(float_run / "model", variant="float32")
     int8 = lower(qat_run / "model", variant="int8_qat")
     delegated = Model(int8)
@@ -87,6 +90,12 @@ def open_networks(float_run: Path, qat_run: Path) -> Networks:
         int8=int8,
         float_of_qat=lower(qat_run / "model", variant="float32"),
         kernels=_kernels(qat_run / "model"),
+        identity={
+            "float_weights_sha256": fine_tuned["starts_from_sha256"],
+            "int8_sha256": sha256(int8),
+            "seed": run["settings"]["seed"],
+            "view": card.input.view,
+        },
     )
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 
@@ -62,6 +63,12 @@ def test_every_stage_and_step_is_there(fields):
     assert [(each["before"], each["after"]) for each in fields["steps"]] == list(STEPS)
     assert fields["n"] == 8
     assert fields["provenance"]["packages"]["tensorflow"]
+
+
+def test_it_says_which_networks_were_measured(out, fields, runs):
+    weights = hashlib.sha256((runs[0] / "weights.h5").read_bytes()).hexdigest()
+    assert (fields["model"]["float_weights_sha256"], fields["model"]["seed"]) == (weights, 3)
+    assert json.loads((out / "layers.json").read_text())["model"] == fields["model"]
 
 
 def test_layers_are_ranked_over_all_pictures(out):

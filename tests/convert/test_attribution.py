@@ -22,7 +22,9 @@ def probabilities():
 
 
 def found_in(probabilities, *, groups=GROUPS):
-    return attribute(probabilities, NAMES, TRUE, labels=LABELS, groups=groups, data={"split": "TEST"}, provenance={})
+    return attribute(
+        probabilities, NAMES, TRUE, labels=LABELS, groups=groups, model={}, data={"split": "TEST"}, provenance={}
+    )
 
 
 def step(found, before, after):

@@ -28,6 +28,7 @@ def found():
         ["A|x", "B"],
         labels=("A|x", "B"),
         groups=["one", "two"],
+        model={},
         data={"root": "cells", "split": "TEST"},
         provenance={},
     )
