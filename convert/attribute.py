@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from convert import attribution_report as report
 from convert.attribution import Attribution, attribute
 from convert.config import Settings
@@ -53,12 +55,18 @@ def measure(inputs: Inputs, out: Path) -> tuple[Attribution, tuple[str, ...]]:
 
     Returns what was found, and a line for each image that could not be read.
 
-    Raises LeukoliteError when `out` cannot be written, before anything is measured.
+    Raises LeukoliteError when `out` cannot be written, before anything is measured, or no image has an answer.
     """
     started, images = time.time(), inputs.dataset.images
     _check_writable(out)
     with progress("attribute", total=len(images)) as advance:
         answers = answer(images, inputs.networks, advance=advance, watch=inputs.layers.add)
+    if np.isnan(answers.probabilities).all():
+        raise LeukoliteError(
+            expected="an image that the networks can answer",
+            found=f"{len(images)} that are unreadable or show no stained cell",
+            remedy="choose another data set",
+        )
     found = attribute(
         answers.probabilities,
         [image.name for image in images],

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from convert.counterpart import Counterpart, Graph, apart, feed, whole
+from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.image import Pixels
 from edge_runtime.quantization import Quantization
 
@@ -74,6 +75,8 @@ class Layers:
             int8: a .tflite with uint8 pixels in and int8 between the ends.
             float_of_qat: the same network, converted without integers.
             kernels: weights before rounding by name of the layer, float32 with output channels last.
+
+        Raises LeukoliteError when an int8 operator has no counterpart: the two are not of one network.
         """
         self._graph = Graph(int8)
         self._kernels = kernels
@@ -88,6 +91,12 @@ class Layers:
         self._together = _Floats(whole(float_of_qat))
         self._alone = _Floats(apart(float_of_qat, self._graph.operators.keys()))
         self._sums = {name: Sums() for name in self._alone.outputs}
+        if lacking := [name for name in self._graph.operators if name not in self._sums]:
+            raise LeukoliteError(
+                expected="a float counterpart of every int8 operator",
+                found=f"none for {', '.join(map(show, lacking[:3]))}",
+                remedy="report this as a bug, with the versions of TensorFlow and ai-edge-litert",
+            )
 
     def add(self, batch: Pixels) -> None:
         """Count in some pictures, uint8 [n, height, width, 3]."""

@@ -101,6 +101,17 @@ def test_folder_that_cannot_be_written_is_refused_before_the_work(capsys, runs, 
 
 
 @pytest.mark.usefixtures("opened")
+def test_images_of_which_none_can_be_read_are_refused(capsys, runs, tmp_path):
+    folder = tmp_path / "set" / "TEST" / "MONOCYTE"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"no picture")
+    arguments = [part for part in options(runs, tmp_path / "set", tmp_path / "out") if "groups" not in part]
+    assert status_of(["attribute", *arguments]) == 2
+    assert "got 1 that are unreadable or show no stained cell;" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.usefixtures("opened")
 def test_unreadable_image_is_named_and_the_others_are_measured(capsys, runs, smear_root, tmp_path):
     root = tmp_path / "set"
     shutil.copytree(open_dataset(smear_root, split="TEST").root / "TEST", root / "TEST")

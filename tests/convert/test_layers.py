@@ -132,6 +132,13 @@ def test_range_that_is_too_small_saturates(networks, pictures, errors):
     assert found.step == before.step / 8
 
 
+def test_graphs_of_two_networks_are_refused(refused, networks):
+    graph = Graph(networks.int8)
+    graph.graph.tensors[next(iter(graph.operators.values())).outputs[0]].name = b"other"
+    with refused("a float counterpart of every int8 operator, got none for other;"):
+        Layers(graph.pack(), networks.float_of_qat, kernels=networks.kernels)
+
+
 @pytest.mark.parametrize(
     ("tensor", "name"),
     [
