@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -118,6 +118,15 @@ crossval: $(SOURCE)
 	$(PY) -m train crossval --int8 --data $(BUILD)/data/root --preset cell --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
 	mkdir -p $(KEPT)/crossval
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
+
+# Where accuracy goes between training and device: `make attribution PRESET=full` and `PRESET=cell`. The pictures of
+# images whose label changed stay in the build folder; the data are not kept.
+VIEW = $(if $(filter cell,$(PRESET)),cell,field)
+attribution: $(QAT)
+	$(PY) -m convert attribute --float $(BUILD)/float --qat $(BUILD)/qat --data $(DATA_ROOT) --split $(SPLIT) \
+		--groups $(GROUPS) --out $(BUILD)/attribution
+	mkdir -p $(KEPT)/attribution/$(VIEW)
+	cd $(BUILD)/attribution && cp attribution.json attribution.md layers.json layers.md layers.png $(CURDIR)/$(KEPT)/attribution/$(VIEW)/
 
 # For a release. `make record SEED=n` keeps the reports of a seed in reports/, `make ship SEED=n` its bundles in the
 # package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.

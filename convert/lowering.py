@@ -35,18 +35,8 @@ def lower(saved_model: Path, *, variant: str, calibration: Pixels | None = None)
     Raises LeukoliteError when there is no such SavedModel, the int8 graph is not int8 throughout, or the oldest runtime
     in the card cannot run it.
     """
-    try:
-        loaded = tf.saved_model.load(str(saved_model))
-        logits = loaded.signatures["serving_default"]
-        _, height, width, channels = logits.structured_input_signature[1]["pixels"].shape
-        _ = logits.structured_outputs["logits"]
-    except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise LeukoliteError(
-            expected=f"a SavedModel with a signature of pixels to logits at {show(saved_model)}",
-            found=reason(error),
-            remedy="train again with `python -m train`",
-        ) from error
-    shape = (1, height, width, channels)
+    loaded, logits = open_logits(saved_model)
+    shape = (1, *logits.structured_input_signature[1]["pixels"].shape[1:])
     integer = variant in INTEGER_VARIANTS
     function = _probabilities(logits, shape, tf.float32 if integer else tf.uint8)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], loaded)  # `loaded` owns the variables
@@ -56,6 +46,25 @@ def lower(saved_model: Path, *, variant: str, calibration: Pixels | None = None)
         check_integer(content)
     check_versions(content)
     return content
+
+
+def open_logits(saved_model: Path) -> tuple[Any, Any]:
+    """What a SavedModel holds, which keeps its variables alive, and its function of pixels to logits.
+
+    Raises LeukoliteError as `lower` does.
+    """
+    try:
+        loaded = tf.saved_model.load(str(saved_model))
+        logits = loaded.signatures["serving_default"]
+        _, _height, _width, _channels = logits.structured_input_signature[1]["pixels"].shape
+        _ = logits.structured_outputs["logits"]
+    except (OSError, KeyError, ValueError, AttributeError) as error:
+        raise LeukoliteError(
+            expected=f"a SavedModel with a signature of pixels to logits at {show(saved_model)}",
+            found=reason(error),
+            remedy="train again with `python -m train`",
+        ) from error
+    return loaded, logits
 
 
 def _ask_for(converter: Any, variant: str, calibration: Pixels | None) -> None:

@@ -24,7 +24,7 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
 
     Raises LeukoliteError when a run is not finished, or the second was not fine-tuned from the first.
     """
-    first, second = read_runs(float_run, qat_run)
+    first, second = read_pair(float_run, qat_run)
     calibration = choose(input_of(first["settings"]["network"]).seen, settings=settings)
     contents: dict[str, bytes] = {}
     reports: dict[str, EvalReport] = {}
@@ -51,7 +51,7 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
     return variants
 
 
-def read_runs(float_run: Path, qat_run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_pair(float_run: Path, qat_run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The run.json of both.
 
     Raises LeukoliteError when one is not finished, or the second was not fine-tuned from the first.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge_runtime.errors import LeukoliteError, reason
 from edge_runtime.image import Pixels
@@ -39,14 +39,21 @@ def read_signature(content: bytes) -> Signature:
 class Model:
     """A loaded interpreter. Not safe for use by several threads at once: give each its own."""
 
-    def __init__(self, content: bytes, *, num_threads: int = 1) -> None:
+    def __init__(self, content: bytes, *, num_threads: int = 1, reference_kernels: bool = False) -> None:
         """Load a model from its bytes and allocate its tensors.
+
+        With `reference_kernels` LiteRT computes by its plainest code, a hundred times as slowly: neither XNNPACK nor
+        its own optimised kernels.
 
         Raises LeukoliteError when LiteRT rejects the bytes, or the model is no image classifier with uint8
         input [1, H, W, 3] and one output [1, classes].
         """
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            self._interpreter = Interpreter(
+                model_content=content,
+                num_threads=num_threads,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.AUTO,
+            )
             self._interpreter.allocate_tensors()
             self.signature = _signature(self._interpreter)
             (taken,), given = self._interpreter.get_input_details(), self._interpreter.get_output_details()[0]
