@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from convert.config import BUNDLE_NAMES, Settings
 from convert.operators import check_versions
 from convert.proof import check_integer
 from edge_runtime.__main__ import main
@@ -165,3 +166,56 @@ def test_a_damaged_model_fails_the_gate(damage, data_root, tmp_path, capsys):
     rules = {(rule["name"], rule["label"]): rule["verdict"] for rule in json.loads(verdict.read_text())["rules"]}
     assert rules["min_accuracy", "all"] == rules["max_accuracy_drop", "all"] == "FAIL"
     assert "gate: FAIL" in capsys.readouterr().out
+
+
+def rebuilt(stage: str, variant: str) -> tuple[bytes, dict]:
+    """The converted network of the run that is kept, and that run."""
+    from convert.lowering import lower
+
+    folder = REPORTS / "run" / stage
+    return lower(folder / "model", variant=variant), json.loads((folder / "run.json").read_text())
+
+
+def test_the_shipped_bundle_is_made_again_from_its_run_to_the_byte(data_root):
+    from convert.bundle import make_bundle
+
+    model, run = rebuilt("qat", "int8_qat")
+    settings = Settings(data=str(data_root), groups=str(GROUPS))
+    content, _ = make_bundle(model, run, variant="int8_qat", settings=settings)
+    assert sha256(content) == sha256(SHIPPED_MODEL.read_bytes())
+
+
+def test_the_reference_is_made_again_but_for_its_figures():
+    from convert.bundle import describe
+    from convert.metadata import embed
+
+    # Its golden output and its figures stand in the card behind the model: on another processor, float32 sums differ.
+    model, run = rebuilt("float", "float32")
+    network = embed(model, describe(model, run, variant="float32", accuracy=None))
+    assert SHIPPED_REFERENCE.read_bytes().startswith(network)
+
+
+def test_the_run_that_is_kept_is_whole():
+    from convert.release import read_runs
+
+    first, second = read_runs(REPORTS / "run" / "float", REPORTS / "run" / "qat")
+    assert not first["provenance"]["dirty"]
+    assert not second["provenance"]["dirty"]
+    assert first["provenance"]["commit"] == load_card(SHIPPED_MODEL).training["commit"]
+
+
+def test_overhead_is_small():
+    for path in SHIPPED:
+        content = path.read_bytes()
+        assert len(content) - len(bare(content)) <= 8192  # card, labels and metadata
+
+
+def test_the_table_of_variants_is_of_the_shipped_bundles():
+    kept = {each["variant"]: each for each in json.loads((REPORTS / "variants.json").read_text())["variants"]}
+    assert list(kept) == list(BUNDLE_NAMES)
+    for variant, path in (("int8_qat", SHIPPED_MODEL), ("float32", SHIPPED_REFERENCE)):
+        card = load_card(path)
+        assert kept[variant]["accuracy"] == card.accuracy["accuracy"]
+        assert kept[variant]["size_bytes"] == path.stat().st_size
+    calibration = json.loads((REPORTS / "calibration.json").read_text())
+    assert len(calibration["indices"]) == len(calibration["names"]) == calibration["n"] == 200
