@@ -20,6 +20,7 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import sha256
 from edge_runtime.golden import TOLERANCES, matches
 from edge_runtime.report import load_report
+from tests.flat import bare
 
 CHECKOUT = Path(__file__).parent.parent
 REPORTS = CHECKOUT / "reports"
