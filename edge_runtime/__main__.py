@@ -51,6 +51,7 @@ def build_parser() -> Parser:
     gate.add_argument("--candidate", required=True, metavar="REPORT", help="EvalReport of the model to judge")
     gate.add_argument("--reference", required=True, metavar="REPORT", help="EvalReport of the model to compare with")
     gate.add_argument("--policy", metavar="FILE.toml", help="limits (default: those of the user's criteria)")
+    gate.add_argument("--latency", metavar="FILE.json", help="of `leukolite bench`, for a policy with max_latency_ms")
     gate.add_argument("--json", metavar="FILE", help="write the verdict there")
     gate.set_defaults(call=_gate)
 
@@ -163,17 +164,10 @@ def _rate(value: float | None) -> str:
 
 
 def _gate(args: argparse.Namespace) -> int:
-    """Print and write the verdict; the exit status says it to a CI job."""
-    from edge_runtime.files import write_json
-    from edge_runtime.gate import PASS, judge, load_policy, table
-    from edge_runtime.report import load_report
+    """Judge, print and write the verdict."""
+    from edge_runtime.gate.command import run as judge
 
-    policy = load_policy(args.policy)
-    verdict = judge(load_report(args.candidate), load_report(args.reference), policy=policy)
-    if args.json:
-        write_json(args.json, verdict.to_json())
-    sys.stdout.writelines(table(verdict))
-    return DONE if verdict.verdict == PASS else FAILED
+    return judge(args)
 
 
 def _bulk(args: argparse.Namespace) -> int:
