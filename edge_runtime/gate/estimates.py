@@ -196,7 +196,8 @@ def _main_classes(groups: Indices, classes: Indices) -> Indices:
     """The class of most of each group's images, int64 [groups]."""
     counts = np.zeros((int(groups.max()) + 1, int(classes.max()) + 1))
     np.add.at(counts, (groups, classes), 1)
-    return counts.argmax(axis=1).astype(np.int64)
+    main: Indices = counts.argmax(axis=1)
+    return main
 
 
 def _gaps_by_bin(read: Bools, right: Bools, confidence: Floats) -> Floats:
