@@ -97,7 +97,7 @@ $(BUILD)/reports/%.json: $(SUMS)
 # A failed gate does not keep the benchmark and the report from being made; `run` ends with its status.
 $(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL)
 	@echo "== gate"
-	$(LEUKOLITE) gate $(gate_options) --json $@ >/dev/null || test $$? -eq 1 -o $$? -eq 3
+	$(LEUKOLITE) gate $(gate_options) --json $@ --html $(BUILD)/reports/gate.html --data $(BUILD)/data/root >/dev/null || test $$? -eq 1 -o $$? -eq 3
 
 $(LATENCY): $(SUMS) $(BENCH_CODE)
 	@echo "== benchmark"

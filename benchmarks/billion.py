@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.bulk import Report
-from benchmarks.markdown import table
 from benchmarks.rates import derive
 from edge_runtime.bulk.store import REQUESTS_AN_OBJECT
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.markdown import table
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from benchmarks.markdown import table
 from edge_runtime.dataset import LabelledImage
 from edge_runtime.groups import Groups
+from edge_runtime.markdown import table
 from edge_runtime.report import EvalReport, Outcome
 
 DISPUTED_BELOW = 0.5

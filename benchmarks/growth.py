@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 
-from benchmarks.markdown import table
 from benchmarks.memory import ARRAYS, COMPARED_FROM, Measurement, Naive, Report
 from edge_runtime.figures import new_figure, to_png
 from edge_runtime.files import write_atomic
+from edge_runtime.markdown import table
 
 MAX_PEAK_MB = 1500.0
 MAX_GROWTH = 0.05

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evidence import read_history
-from benchmarks.markdown import table
 from benchmarks.suite import CHECKOUT
 from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.image import decode, read_bytes
+from edge_runtime.markdown import table
 from edge_runtime.progress import progress
 from edge_runtime.provenance import collect
 

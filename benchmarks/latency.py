@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.config import FLOAT32, INT8, ROLES, STAGES
-from benchmarks.markdown import table
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json
+from edge_runtime.markdown import table
 
 BASE_STAGE, BASE_ROLE = "decode", INT8
 """What all medians of a run are divided by: decoding is the same work whatever the model."""

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bulk import SCHEMA_VERSION, Kill, Report, Sample, Timing
-from benchmarks.markdown import table
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.figures import new_figure, to_png
 from edge_runtime.files import read_json, write_atomic, write_json
+from edge_runtime.markdown import table
 
 MIN_RATIO = 1.6
 """What two actors on two cores must reach of one process, in the steady state: 2 less what Ray itself takes."""

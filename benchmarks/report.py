@@ -7,10 +7,10 @@ from pathlib import Path
 from benchmarks import disputed, latency
 from benchmarks.evidence import Evidence
 from benchmarks.figures import draw_rates
-from benchmarks.markdown import table
 from edge_runtime.errors import show
 from edge_runtime.figures import draw_confusion
 from edge_runtime.files import write_atomic
+from edge_runtime.markdown import table
 from edge_runtime.metrics import wilson
 from edge_runtime.report import EvalReport
 

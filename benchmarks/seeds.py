@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.config import FLOAT32
 from benchmarks.evidence import load_evaluation
-from benchmarks.markdown import table
 from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.markdown import table
 from edge_runtime.report import EvalReport
 
 SCHEMA_VERSION = 1

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.disputed import Source, by_source
-from benchmarks.markdown import table
 from edge_runtime.dataset import LabelledImage
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json
 from edge_runtime.groups import Groups, Origin
+from edge_runtime.markdown import table
 from edge_runtime.report import EvalReport, Outcome, summarize
 
 LEARNED_FROM = "TRAIN"

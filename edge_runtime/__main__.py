@@ -53,6 +53,10 @@ def build_parser() -> Parser:
     gate.add_argument("--policy", metavar="FILE.toml", help="limits (default: those of the user's criteria)")
     gate.add_argument("--latency", metavar="FILE.json", help="of `leukolite bench`, for a policy with max_latency_ms")
     gate.add_argument("--json", metavar="FILE", help="write the verdict there")
+    gate.add_argument("--junit", metavar="FILE", help="write it as JUnit XML, a test case for each rule and class")
+    gate.add_argument("--markdown", metavar="FILE", help="write it as Markdown (into $GITHUB_STEP_SUMMARY anyway)")
+    gate.add_argument("--html", metavar="FILE", help="write a page with confusion matrices and intervals")
+    gate.add_argument("--data", metavar="DIR", help="where the images lie, for the page to show those that changed")
     gate.set_defaults(call=_gate)
 
     bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")

@@ -1,4 +1,4 @@
-from benchmarks.markdown import table
+from edge_runtime.markdown import table
 
 
 def test_columns_are_padded_and_aligned():
