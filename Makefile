@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures mutations always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -166,6 +166,12 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
+
+# Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
+mutations: $(SOURCE)
+	$(PY) -m benchmarks mutations --reference $(KEPT)/shipped-float32.json --data $(DATA_ROOT) --groups $(GROUPS) \
+		--out $(KEPT)/mutations.json --readme docs/gate.md
+	$(PY) -m benchmarks power --out $(KEPT)/gate-power.json --readme docs/gate.md
 
 test: lint unit
 

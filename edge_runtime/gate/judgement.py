@@ -61,7 +61,8 @@ def assert_no_regression(
 def read_latency_ms(path: StrPath, *, candidate: EvalReport) -> float:
     """The median of a benchmark's JSON, as `leukolite bench --result-json` writes it.
 
-    Raises LeukoliteError when there is none, or the file names another model than the candidate's.
+    Raises LeukoliteError when there is none, when the benchmark calls itself invalid, or the file names another model
+    than the candidate's.
     """
     fields = read_json(path, what="a benchmark")
     latency, model = fields.get("latency"), fields.get("model")
@@ -71,6 +72,12 @@ def read_latency_ms(path: StrPath, *, candidate: EvalReport) -> float:
             expected=f"latency.median_ms, a number above 0, in {show(path)}",
             found=repr(value),
             remedy="make it with `leukolite bench --result-json`",
+        )
+    if fields.get("valid") is False:
+        raise LeukoliteError(
+            expected=f"a valid benchmark in {show(path)}",
+            found=f"one that is not: {show(fields.get('invalid_because'))}",
+            remedy="measure again as it says",
         )
     timed = model.get("sha256") if isinstance(model, dict) else None
     if timed is not None and timed != candidate.model.get("sha256"):

@@ -218,6 +218,7 @@ def test_latency_is_the_median_of_the_candidate(timed):
         ({"latency": {"median_ms": "1"}}, "latency.median_ms"),
         ({"latency": {"median_ms": float("nan")}}, "latency.median_ms"),
         ([], "a benchmark"),
+        ({"latency": {"median_ms": 1.0}, "valid": False, "invalid_because": ["hot"]}, "a valid benchmark .*hot"),
         ({"latency": {"median_ms": 1.0}, "model": {"sha256": "other"}}, "time the model that was evaluated"),
     ],
 )
