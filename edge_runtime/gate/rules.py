@@ -67,7 +67,7 @@ class Drop:
         if self.adjusted <= TAIL and value > self.limit + _ROUNDING:
             verdict, text = (
                 FAIL,
-                f"is beyond {self.limit:.4f}, p {self.adjusted:.2g} (Holm, {self.tested} drops)",
+                f"is beyond {self.limit:.4f}, p {_small(self.adjusted)} (Holm, {self.tested} drops)",
             )
         elif high - _ROUNDING <= self.limit and sources >= self.min_sources:
             verdict, text = PASS, f"is within {self.limit:.4f}"
@@ -126,6 +126,11 @@ def rules(
     for name, unit in (("max_size_bytes", "bytes"), ("max_latency_ms", "ms")):
         if name in costs:
             yield Budget(name, getattr(policy, name), costs[name], unit)
+
+
+def _small(p: float) -> str:
+    """A p-value; below what 10,000 resamples can tell apart it is not written as 0."""
+    return f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
 
 
 def _tail(verdict: str, figure: Estimate, further: int | None) -> str:

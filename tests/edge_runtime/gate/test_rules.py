@@ -48,6 +48,8 @@ def test_drop(value, interval, adjusted, verdict):
 def test_a_fail_says_by_what_test_and_an_inconclusive_rule_what_would_settle_it():
     failed = Drop("max_tpr_drop", "A", 0.03, figure(0.05, 0.04, 0.06), 0.001, 9).judge()
     assert failed.reason == "drop +0.0500 (+0.0400 to +0.0600) is beyond 0.0300, p 0.001 (Holm, 9 drops)"
+    surely = Drop("max_tpr_drop", "A", 0.03, figure(0.5, 0.4, 0.6), 0.0, 9).judge()
+    assert surely.reason.endswith("is beyond 0.0300, p < 0.0001 (Holm, 9 drops)")
     open_ = Drop("max_tpr_drop", "A", 0.03, figure(0.01, -0.03, 0.05), 1.0, 9).judge()
     assert open_.further == 30
     assert open_.reason.endswith("cannot be told from 0.0300; 10 sources are behind it, about 30 more would settle it")
