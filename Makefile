@@ -35,7 +35,7 @@ LATENCY := $(BUILD)/reports/latency.json
 REHEARSAL := gate-rehearsal.toml
 REPORT := $(BUILD)/reports/report.md
 
-RUNTIME_CODE := $(wildcard edge_runtime/*.py)
+RUNTIME_CODE := $(wildcard edge_runtime/*.py edge_runtime/gate/*.py)
 TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/dataset.py edge_runtime/groups.py
 CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
 BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -101,7 +101,7 @@ $(BUILD)/reports/%.json: $(SUMS)
 # A failed gate does not keep the benchmark and the report from being made; `run` ends with its status.
 $(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL)
 	@echo "== gate"
-	$(LEUKOLITE) gate $(gate_options) --json $@ >/dev/null || test $$? -eq 1
+	$(LEUKOLITE) gate $(gate_options) --json $@ --html $(BUILD)/reports/gate.html --data $(BUILD)/data/root >/dev/null || test $$? -eq 1 -o $$? -eq 3
 
 $(LATENCY): $(SUMS) $(BENCH_CODE)
 	@echo "== benchmark"
@@ -191,6 +191,12 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 	$(PY) -m benchmarks tested --readme docs/device.md
+
+# Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
+mutations: $(SOURCE)
+	$(PY) -m benchmarks mutations --reference $(KEPT)/shipped-float32.json --data $(DATA_ROOT) --groups $(GROUPS) \
+		--out $(KEPT)/mutations.json --readme docs/gate.md
+	$(PY) -m benchmarks power --out $(KEPT)/gate-power.json --readme docs/gate.md
 
 test: lint unit
 

@@ -66,7 +66,10 @@ def load_verdict(path: StrPath) -> Verdict:
     """Read what `leukolite gate --json` wrote."""
     fields = read_json(path, what="a gate verdict")
     try:
-        rules = [Rule(**{name: rule[name] for name in Rule.__dataclass_fields__}) for rule in fields["rules"]]
+        # A verdict from before rules said how many sources would settle them has no such field.
+        rules = [
+            Rule(**{name: rule[name] for name in Rule.__dataclass_fields__ if name in rule}) for rule in fields["rules"]
+        ]
         if not rules or not isinstance(fields["verdict"], str):
             raise ValueError("no rules")
     except (KeyError, TypeError, ValueError) as error:

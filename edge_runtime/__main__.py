@@ -55,7 +55,12 @@ def build_parser() -> Parser:
     gate.add_argument("--candidate", required=True, metavar="REPORT", help="EvalReport of the model to judge")
     gate.add_argument("--reference", required=True, metavar="REPORT", help="EvalReport of the model to compare with")
     gate.add_argument("--policy", metavar="FILE.toml", help="limits (default: those of the user's criteria)")
+    gate.add_argument("--latency", metavar="FILE.json", help="of `leukolite bench`, for a policy with max_latency_ms")
     gate.add_argument("--json", metavar="FILE", help="write the verdict there")
+    gate.add_argument("--junit", metavar="FILE", help="write it as JUnit XML, a test case for each rule and class")
+    gate.add_argument("--markdown", metavar="FILE", help="write it as Markdown (into $GITHUB_STEP_SUMMARY anyway)")
+    gate.add_argument("--html", metavar="FILE", help="write a page with confusion matrices and intervals")
+    gate.add_argument("--data", metavar="DIR", help="where the images lie, for the page to show those that changed")
     gate.set_defaults(call=_gate)
 
     bench = commands.add_parser("bench", help="measure a bundle's latency and memory on this device")
@@ -204,17 +209,10 @@ def _rate(value: float | None) -> str:
 
 
 def _gate(args: argparse.Namespace) -> int:
-    """Print and write the verdict; the exit status says it to a CI job."""
-    from edge_runtime.files import write_json
-    from edge_runtime.gate import PASS, judge, load_policy, table
-    from edge_runtime.report import load_report
+    """Judge, print and write the verdict."""
+    from edge_runtime.gate.command import run as judge
 
-    policy = load_policy(args.policy)
-    verdict = judge(load_report(args.candidate), load_report(args.reference), policy=policy)
-    if args.json:
-        write_json(args.json, verdict.to_json())
-    sys.stdout.writelines(table(verdict))
-    return DONE if verdict.verdict == PASS else FAILED
+    return judge(args)
 
 
 def _bench(args: argparse.Namespace) -> int:

@@ -41,7 +41,13 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
         outcomes,
         labels=labels,
         groups=[origin.group for origin in origins] if origins else None,
-        model={"file": classifier.path.name, "sha256": classifier.digest, "variant": classifier.card.variant},
+        model={
+            "file": classifier.path.name,
+            "sha256": classifier.digest,
+            "variant": classifier.card.variant,
+            "view": classifier.card.input.view,
+            "size_bytes": classifier.path.stat().st_size,
+        },
         data={
             "root": dataset.root.resolve().name,
             "split": dataset.split,

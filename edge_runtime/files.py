@@ -52,12 +52,12 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
     A dataclass is written as the object of its fields. The text is made piece by piece and never held as a whole.
     """
-    encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=_fields)
+    encoder = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False, default=fields_of)
     pieces = itertools.chain(encoder.iterencode(value), "\n")
     write_atomic(path, (piece.encode("utf-8", "backslashreplace") for piece in pieces))
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def fields_of(value: Any) -> dict[str, Any]:
     """A dataclass's fields; TypeError for what JSON cannot hold."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 

@@ -10,19 +10,24 @@ import numpy as np
 
 from edge_runtime import metrics, resampling
 from edge_runtime.errors import LeukoliteError, reason, show
-from edge_runtime.files import read_json, write_json
+from edge_runtime.files import fields_of, read_json, write_json
+from edge_runtime.seal import SEAL, is_whole, sealed
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One image's row: `predicted` and `confidence` (0 to 1) are None where it was unreadable or showed no cell."""
+    """One image's row: `predicted` and `confidence` (0 to 1) are None where it was unreadable or showed no cell.
+
+    `group` names the images that show the same cell, where that is known.
+    """
 
     path: str
     true: str
     predicted: str | None
     confidence: float | None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ class EvalReport:
         return cls(**known)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write as JSON, atomically."""
-        write_json(path, self)  # what `to_json` gives, without a copy of every prediction
+        """Write as JSON, atomically, with a digest over all of it (edge_runtime/seal.py)."""
+        write_json(path, sealed(fields_of(self)))  # what `to_json` gives, without a copy of every prediction
 
 
 def _read_rates(fields: Mapping[str, Any]) -> metrics.Rates:
@@ -109,9 +114,19 @@ def _check_counts(*counts: object) -> None:
             raise ValueError(f"a count of {count!r}")
 
 
-def load_report(path: str | os.PathLike[str]) -> EvalReport:
-    """Read an EvalReport; the error of a bad file names it."""
+def load_report(path: str | os.PathLike[str], *, must_be_sealed: bool = False) -> EvalReport:
+    """Read an EvalReport; the error of a bad file names it.
+
+    Raises LeukoliteError as well when the file is no longer what its digest says. Reports from before there were
+    digests have none, and are refused only where one `must_be_sealed`.
+    """
     fields = read_json(path, what="an EvalReport")
+    if (SEAL in fields or must_be_sealed) and not is_whole(fields):
+        raise LeukoliteError(
+            expected=f"an EvalReport at {show(path)} as `leukolite evaluate` left it, by the digest inside",
+            found="another content" if SEAL in fields else "one without a digest",
+            remedy="make it again with `leukolite evaluate`",
+        )
     try:
         return EvalReport.from_json(fields)
     except LeukoliteError as error:
@@ -130,6 +145,8 @@ def summarize(
     provenance: Mapping[str, Any],
 ) -> EvalReport:
     """The report of some outcomes; `groups` names each outcome's group, in the same order."""
+    if groups is not None:
+        outcomes = [replace(outcome, group=group) for outcome, group in zip(outcomes, groups, strict=True)]
     index = {label: number for number, label in enumerate(labels)}
     true = np.array([index[outcome.true] for outcome in outcomes], np.int64)
     predicted = np.array([index.get(outcome.predicted or "", -1) for outcome in outcomes], np.int64)

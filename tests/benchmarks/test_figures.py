@@ -29,5 +29,5 @@ def test_a_class_without_samples_and_a_report_without_groups_can_be_drawn(report
     whole = reports["int8"]
     parts = {name: getattr(whole, name) for name in ("labels", "model", "data", "provenance")}
     one = summarize(whole.predictions[:10], groups=None, **parts)
-    figures.draw_rates({"int8": one, "float32": one}, judge(one, one), tmp_path / "rates.png")
+    figures.draw_rates({"int8": one, "float32": one}, judge(*reports.values()), tmp_path / "rates.png")
     assert dark_share(tmp_path / "rates.png") > 0

@@ -71,7 +71,7 @@ def test_the_report_says_everything(left, evidence, tmp_path):
     for said in (
         "not a medical device",
         "optimistic",
-        "Gate: FAIL",
+        "Gate: INCONCLUSIVE",
         "c0ffee with changes",
         "int8: 7",
         "abc123",

@@ -44,7 +44,9 @@ def test_pictures_without_a_cell_count_as_missed_and_are_no_complaint(colors, tm
 def test_report_says_what_was_measured_on_what(classifier, colors, bundle):
     dataset = open_dataset(colors)
     report, _ = evaluate(classifier, dataset)
-    assert report.model == {"file": bundle.name, "sha256": sha256(bundle.read_bytes()), "variant": "int8_ptq"}
+    content = bundle.read_bytes()
+    about = {"file": bundle.name, "sha256": sha256(content), "variant": "int8_ptq"}
+    assert report.model == {**about, "view": "field", "size_bytes": len(content)}
     assert report.data == {"root": "colors", "split": "TEST", "sha256": digest(dataset.images), "n": 8}
     assert report.provenance["packages"]["numpy"]
 

@@ -80,12 +80,26 @@ def test_data_that_cannot_be_used_has_status_2(leukolite, colors, picture, monke
 
 def test_gate_passes_with_status_0(leukolite, evaluated, float_bundle, tmp_path):
     candidate, reference = evaluated("c.json"), evaluated("r.json", model=float_bundle)
-    status, out, errors = leukolite(
-        "gate", "--candidate", candidate, "--reference", reference, "--json", tmp_path / "v"
-    )
+    (tmp_path / "p").write_text("max_accuracy_drop = 1\nmax_tpr_drop = 1\nmax_tnr_drop = 1\n")
+    reports = ["--candidate", candidate, "--reference", reference]
+    status, out, errors = leukolite("gate", *reports, "--json", tmp_path / "v", "--policy", tmp_path / "p")
     assert (status, errors) == (0, [])
     assert out.splitlines()[-1].startswith("gate: PASS")
     assert json.loads((tmp_path / "v").read_text())["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize(("word", "status"), [("fail", 1), ("pass", 0), ("report", 3)])
+def test_two_images_of_a_class_settle_nothing(leukolite, evaluated, float_bundle, tmp_path, word, status):
+    (tmp_path / "p").write_text(f"inconclusive = '{word}'\n")
+    reports = ["--candidate", evaluated("c.json"), "--reference", evaluated("r.json", model=float_bundle)]
+    found, out, errors = leukolite("gate", *reports, "--policy", tmp_path / "p")
+    assert (found, errors) == (status, [])
+    assert out.splitlines()[-1].startswith("gate: INCONCLUSIVE")
+
+
+def test_a_model_is_no_worse_than_itself_on_two_images_of_a_class(leukolite, evaluated):
+    status, out, _ = leukolite("gate", "--candidate", evaluated("c.json"), "--reference", evaluated("r.json"))
+    assert (status, out.splitlines()[-1][:10]) == (0, "gate: PASS")
 
 
 def test_gate_fails_with_status_1_and_says_why(leukolite, evaluated, picture, tmp_path):
@@ -99,23 +113,36 @@ def test_gate_fails_with_status_1_and_says_why(leukolite, evaluated, picture, tm
     assert json.loads((tmp_path / "v").read_text())["verdict"] == "FAIL"
 
 
-def test_gate_fails_on_another_data_set(leukolite, evaluated, picture):
+def test_gate_refuses_another_data_set(leukolite, evaluated, picture):
     first = evaluated("first.json")
     picture("colors/TEST/RED/new.png")
-    status, out, _ = leukolite("gate", "--candidate", evaluated("second.json"), "--reference", first)
-    assert status == 1
-    assert out.startswith("FAIL  same_data")
+    status, out, errors = leukolite("gate", "--candidate", evaluated("second.json"), "--reference", first)
+    assert (status, out) == (2, "")
+    assert one_line(errors, "data digest")
 
 
-def test_gate_fails_on_nan(leukolite, evaluated, tmp_path):
+@pytest.mark.parametrize("value", ["NaN", "0.75", "null"])
+def test_gate_refuses_a_report_that_was_edited(leukolite, evaluated, tmp_path, value):
     report = evaluated()
-    bad = tmp_path / "nan.json"
-    bad.write_text(report.read_text().replace('"accuracy": 1.0', '"accuracy": NaN'))
-    assert "NaN" in bad.read_text()
+    bad = tmp_path / "edited.json"
+    bad.write_text(report.read_text().replace('"accuracy": 1.0', f'"accuracy": {value}'))
+    assert value in bad.read_text()
     status, out, errors = leukolite("gate", "--candidate", bad, "--reference", report, "--json", tmp_path / "v")
-    assert (status, errors) == (1, [])
-    assert out.startswith("FAIL  ")
-    assert json.loads((tmp_path / "v").read_text())["verdict"] == "FAIL"
+    assert (status, out) == (2, "")
+    assert one_line(errors, str(bad), "digest")
+    assert not (tmp_path / "v").exists()
+
+
+def test_gate_asks_for_what_its_policy_judges(leukolite, evaluated, tmp_path):
+    report = evaluated()
+    (tmp_path / "policy.toml").write_text("max_latency_ms = 2\n")
+    arguments = ["--candidate", report, "--reference", report, "--policy", tmp_path / "policy.toml"]
+    status, out, errors = leukolite("gate", *arguments)
+    assert (status, out) == (2, "")
+    assert one_line(errors, "max_latency_ms", "--latency")
+    for median, wanted in ((1.5, 0), (2.5, 1)):
+        (tmp_path / "bench.json").write_text(json.dumps({"latency": {"median_ms": median}}))
+        assert leukolite("gate", *arguments, "--latency", tmp_path / "bench.json")[0] == wanted
 
 
 def test_gate_follows_the_policy(leukolite, evaluated, tmp_path):

@@ -87,6 +87,11 @@ def test_groups_repeat_the_rates_with_intervals():
     assert groups["per_class"]["A"]["tpr_ci95"] == (0.0, 1.0)  # one group all right, one all wrong
 
 
+def test_each_prediction_names_its_group():
+    assert [outcome.group for outcome in report_of(groups=GROUPS).predictions] == list(GROUPS)
+    assert {outcome.group for outcome in report_of().predictions} == {None}
+
+
 def test_names_of_groups_do_not_matter():
     renamed = [{"g1": "zz", "g2": "b", "g3": "y", "g4": "a"}[group] for group in GROUPS]
     by_name = report_of(groups=GROUPS).groups
@@ -102,6 +107,31 @@ def test_report_comes_back_whole(tmp_path, outcomes, groups):
     loaded = load_report(tmp_path / "r.json")
     assert plain(loaded) == plain(report)
     assert (loaded.per_class, loaded.predictions, loaded.labels) == (report.per_class, report.predictions, LABELS)
+    assert plain(load_report(tmp_path / "r.json", must_be_sealed=True)) == plain(report)
+
+
+def test_report_from_before_there_were_digests_and_groups_is_read_but_not_trusted(tmp_path, refused):
+    fields = plain(report_of())
+    for row in fields["predictions"]:
+        del row["group"]
+    (tmp_path / "r.json").write_text(json.dumps(fields))
+    assert load_report(tmp_path / "r.json") == report_of()
+    with refused(f"an EvalReport at {tmp_path}/r.json as .* one without a digest"):
+        load_report(tmp_path / "r.json", must_be_sealed=True)
+
+
+@pytest.mark.parametrize("must_be_sealed", [True, False])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('"confidence": 0.9', '"confidence": 0.8'), ('"accuracy": 0.5', '"accuracy": 0.6'), ('"d"', '"e"')],
+)
+def test_report_that_was_edited_by_hand_is_refused(tmp_path, before, after, must_be_sealed, refused):
+    report_of().save(tmp_path / "r.json")
+    text = (tmp_path / "r.json").read_text()
+    assert before in text
+    (tmp_path / "r.json").write_text(text.replace(before, after, 1))
+    with refused("by the digest inside, got another content"):
+        load_report(tmp_path / "r.json", must_be_sealed=must_be_sealed)
 
 
 def test_report_has_the_contracts_fields():
@@ -112,7 +142,7 @@ def test_report_has_the_contracts_fields():
     assert list(plain(report_of())["per_class"]["A"]) == [
         *("n", "tp", "fp", "fn", "tn", "tpr", "tnr", "tpr_ci95", "tnr_ci95")
     ]
-    assert list(plain(report_of())["predictions"][0]) == ["path", "true", "predicted", "confidence"]
+    assert list(plain(report_of())["predictions"][0]) == ["path", "true", "predicted", "confidence", "group"]
 
 
 def test_names_that_are_not_utf8_come_back(tmp_path):

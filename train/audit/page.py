@@ -1,21 +1,17 @@
 """The audit for people: one HTML file, pictures included, that needs nothing else."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TypeVar
 
-from PIL import Image
-
-from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.image import decode
+from edge_runtime.errors import show
+from edge_runtime.thumbnail import thumbnail
 from train.audit.report import Audit, Group
 from train.audit.survey import Finding
 
 Item = TypeVar("Item")
 
-_THUMBNAIL_PX = (120, 160)  # height, width
+_HEIGHT_PX, _WIDTH_PX = 120, 160  # of a picture
 _MOST = 24  # pictures or pairs of a section: a sheet that is still read
 
 _STYLE = """
@@ -148,17 +144,6 @@ def _first_of_each(findings: Sequence[Finding]) -> dict[tuple[str, str, str], Fi
 
 def _figure(paths: Sequence[str], caption: str) -> str:
     """Pictures side by side with a line below."""
-    pictures = "".join(f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(path)}">' for path in paths)
+    small = [thumbnail(path, height_px=_HEIGHT_PX, width_px=_WIDTH_PX) for path in paths]
+    pictures = "".join(f'<img alt="" src="{each}">' for each in small)
     return f"<figure>{pictures}<figcaption>{escape(show(caption))}</figcaption></figure>"
-
-
-def _thumbnail(path: str) -> str:
-    """A small JPEG of a picture, in base64."""
-    height_px, width_px = _THUMBNAIL_PX
-    try:
-        picture = Image.fromarray(decode(path, height_px=height_px, width_px=width_px))
-    except LeukoliteError:  # gone since it was looked at
-        picture = Image.new("RGB", (width_px, height_px))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
