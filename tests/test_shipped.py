@@ -205,9 +205,9 @@ def test_the_reference_is_made_again_but_for_its_figures():
 
 
 def test_the_run_that_is_kept_is_whole():
-    from convert.release import read_runs
+    from convert.release import read_pair
 
-    first, second = read_runs(REPORTS / "run" / "float", REPORTS / "run" / "qat")
+    first, second = read_pair(REPORTS / "run" / "float", REPORTS / "run" / "qat")
     assert not first["provenance"]["dirty"]
     assert not second["provenance"]["dirty"]
     assert first["provenance"]["commit"] == load_card(SHIPPED_MODEL).training["commit"]
