@@ -15,7 +15,8 @@ WARM_UP = 5
 def invoke_ratios(contents: Mapping[str, bytes], *, base: str) -> dict[str, float]:
     """Each model's median time for one picture, divided by that of `base`; one thread.
 
-    The models take turns, so that whatever else the machine does slows all of them.
+    It is the thread's time on the processor, so that it does not count while others have their turn, and the models
+    take turns, so that what else slows the machine slows all of them.
 
     Args:
         contents: the bytes of each .tflite by a name of its own.
@@ -26,9 +27,9 @@ def invoke_ratios(contents: Mapping[str, bytes], *, base: str) -> dict[str, floa
     samples: dict[str, list[float]] = {name: [] for name in models}
     for number in range(WARM_UP + ROUNDS):
         for name, model in models.items():
-            started = time.perf_counter()
+            started = time.thread_time()
             model.invoke(pictures[name])
             if number >= WARM_UP:
-                samples[name].append(time.perf_counter() - started)
+                samples[name].append(time.thread_time() - started)
     medians = {name: float(np.median(taken)) for name, taken in samples.items()}
     return {name: median / medians[base] for name, median in medians.items()}

@@ -85,7 +85,7 @@ def to_markdown(variants: Sequence[Variant]) -> str:
         table(header, rows, align="l" + "r" * (len(header) - 1))
         + f"\n{first.n:,} images of {first.split or 'the data set'}. Below a class: TPR / TNR. Intervals by"
         f" {'source cell' if first.interval_by == BY_SOURCE else 'image, which is optimistic'}. Time: medians of one"
-        " picture's invoke, one thread, the variants taking turns.\n"
+        " picture's invoke, processor time of one thread, the variants taking turns.\n"
     )
 
 
