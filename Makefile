@@ -21,7 +21,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,audit,cluster,bench,test
+EXTRAS := train,audit,cluster,clients,sign,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
@@ -45,7 +45,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures mutations always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -68,7 +68,11 @@ report: $(REPORT)
 $(READY): pyproject.toml constraints.txt
 	@echo "== setup"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	export PIP_CONSTRAINT=constraints.txt PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+	$(PY) -m pip install --no-warn-conflicts -e '.[$(EXTRAS)]'
+	# MediaPipe without what it asks for: its absl-py contradicts TensorFlow Model Optimization's, its OpenCV would lie
+	# over the headless one, and its classifier needs neither; the rest is among the extras.
+	$(PY) -m pip install --no-deps 'mediapipe>=1.2'
 	touch $@
 
 # Looked at in every run; source.json changes only when the data set does.
@@ -115,6 +119,15 @@ crossval: $(SOURCE)
 	mkdir -p $(KEPT)/crossval
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
 
+# Where accuracy goes between training and device: `make attribution PRESET=full` and `PRESET=cell`. The pictures of
+# images whose label changed stay in the build folder; the data are not kept.
+VIEW = $(if $(filter cell,$(PRESET)),cell,field)
+attribution: $(QAT)
+	$(PY) -m convert attribute --float $(BUILD)/float --qat $(BUILD)/qat --data $(DATA_ROOT) --split $(SPLIT) \
+		--groups $(GROUPS) --out $(BUILD)/attribution
+	mkdir -p $(KEPT)/attribution/$(VIEW)
+	cd $(BUILD)/attribution && cp attribution.json attribution.md layers.json layers.md layers.png $(CURDIR)/$(KEPT)/attribution/$(VIEW)/
+
 # For a release. `make record SEED=n` keeps the reports of a seed in reports/, `make ship SEED=n` its bundles in the
 # package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.
 MODELS := edge_runtime/models
@@ -137,11 +150,21 @@ record-cell: $(EVALUATIONS)
 
 ship-cell: $(SUMS)
 	mkdir -p $(KEPT)/cell/bundles
-	cp $(INT8) $(FLOAT32) $(SUMS) $(KEPT)/cell/bundles/
+	cp $(INT8) $(FLOAT32) $(KEPT)/cell/bundles/
+	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/cell/bundles/SHA256SUMS
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/cell/
 
+# With the runs that the bundles are made from, so that anybody can make them again to the byte.
 ship: $(SUMS)
-	mkdir -p $(MODELS)
-	cp $(INT8) $(FLOAT32) $(SUMS) $(MODELS)/
+	mkdir -p $(MODELS) $(KEPT)/run/float $(KEPT)/run/qat
+	cp $(INT8) $(FLOAT32) $(MODELS)/
+	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(MODELS)/SHA256SUMS
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/
+	for stage in float qat; do
+	  rm -rf $(KEPT)/run/$$stage/model
+	  cp -r $(addprefix $(BUILD)/$$stage/,run.json model) $(KEPT)/run/$$stage/
+	done
+	cp $(BUILD)/float/weights.h5 $(KEPT)/run/float/
 
 figures: $(SOURCE)
 	for variant in int8 float32; do
@@ -165,7 +188,9 @@ figures: $(SOURCE)
 		--name seeds-cell --readme docs/recipe.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
+	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
+	$(PY) -m benchmarks tested --readme docs/device.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

@@ -85,6 +85,10 @@ def build_parser() -> Parser:
     figure.add_argument("--readme", required=True, metavar="FILE")
     figure.set_defaults(call=_figure)
 
+    tested = commands.add_parser("tested", help="tabulate the versions that the runtime was tried with")
+    tested.add_argument("--readme", metavar="FILE", help="update its figure `tested`")
+    tested.set_defaults(call=_tested)
+
     memory = commands.add_parser("memory", help="measure a training epoch's memory with few and with many images")
     memory.add_argument("--images", type=numbers, default=(3000, 12_000, 40_000, 120_000), metavar="N,...")
     memory.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
@@ -214,6 +218,18 @@ def _subsets(args: argparse.Namespace) -> int:
     write_atomic(args.out, [text.encode()])
     if args.readme:
         readme.update(args.readme, "subsets", text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _tested(args: argparse.Namespace) -> int:
+    """Tabulate tested.jsonl."""
+    from benchmarks import readme, tested
+    from edge_runtime.trial import combinations
+
+    text = tested.to_markdown(combinations())
+    if args.readme:
+        readme.update(args.readme, "tested", text)
     sys.stdout.write(text)
     return DONE
 

@@ -15,9 +15,7 @@ from benchmarks import picture, subject
 from benchmarks.config import FLOAT32, INT8, ROLES, Settings
 from benchmarks.subject import Subject
 from edge_runtime.errors import LeukoliteError
-from edge_runtime.provenance import collect
-
-PACKAGES = ("leukolite", "ai-edge-litert", "numpy", "pillow", "pytest-benchmark")
+from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 
 _STARTED = pytest.StashKey[float]()
 _LOAD = pytest.StashKey[float]()
@@ -49,7 +47,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Add what the project's other results say about themselves; pytest-benchmark's tools ignore it."""
-    found = collect(packages=PACKAGES, started=config.stash[_STARTED])
+    found = collect(packages=(*RUNTIME_PACKAGES, "pytest-benchmark"), started=config.stash[_STARTED])
     # `python -m benchmarks run` names files by their whole paths, which say nothing on another machine.
     found["argv"] = [re.sub(r"(^|=)/.*/", r"\1", argument) for argument in found["argv"]]
     output_json["provenance"] = found

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.config import FLOAT32, INT8, ROLES, STAGES
+from edge_runtime.board import is_busy
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json
 from edge_runtime.markdown import table
+from edge_runtime.timing import Statistics
 
 BASE_STAGE, BASE_ROLE = "decode", INT8
 """What all medians of a run are divided by: decoding is the same work whatever the model."""
@@ -31,20 +33,20 @@ class Measurement:
     about: Mapping[str, Any]
 
     @property
+    def statistics(self) -> Statistics:
+        """Of all samples."""
+        return Statistics.of(self.samples_ms)
+
+    @property
     def median_ms(self) -> float:
         """The 50th percentile."""
-        return float(np.median(self.samples_ms))
+        return self.statistics.median_ms
 
     @property
     def iqr_ms(self) -> float:
         """The distance from the 25th to the 75th percentile."""
         low, high = np.percentile(self.samples_ms, [25, 75])
         return float(high - low)
-
-    @property
-    def p90_ms(self) -> float:
-        """The 90th percentile."""
-        return float(np.percentile(self.samples_ms, 90))
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def to_markdown(suite: Suite) -> str:
             each.variant,
             f"{each.median_ms:.3f}",
             f"{each.iqr_ms:.3f}",
-            f"{each.p90_ms:.3f}",
+            f"{each.statistics.p90_ms:.3f}",
             f"{len(each.samples_ms):,}",
             _times(suite.ratio(each, stage=BASE_STAGE, role=BASE_ROLE)),
             _times(suite.ratio(each, stage=each.stage, role=FLOAT32)),
@@ -134,7 +136,7 @@ def _remarks(suite: Suite) -> Iterator[str]:
         gap = abs(1 - decodes[0].median_ms / decodes[1].median_ms)
         yield f"Both models decode alike, so that the {gap:.1%} between the two decodes is the noise of this run."
     load, cpus = suite.machine_state["load_1min_at_start"], suite.machine_state["cpus"]
-    if load > cpus / 2:
+    if is_busy(load, cpus=cpus):
         yield f"The machine was busy when the run began (load {load:.1f} on {cpus} processors): run it again when idle."
     slow = [each.variant for each in suite.measurements if each.stage == "invoke" and not each.about["uses_delegate"]]
     if slow:

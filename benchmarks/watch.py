@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.memory import PROC, read_kb
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLES_KEPT = 200
@@ -59,13 +60,13 @@ def thin(samples: Sequence[Sample], *, kept: int = SAMPLES_KEPT) -> tuple[Sample
 
 def available_mb() -> float:
     """The memory that a process can still have without swapping."""
-    return _value(Path("/proc/meminfo"), "MemAvailable:")
+    return _mb(read_kb(PROC / "meminfo", "MemAvailable"))
 
 
 def _memory_mb(process: int) -> tuple[float, float]:
     """The memory of a process that is resident, now and at most so far; 0 when it has ended."""
-    status = Path(f"/proc/{process}/status")
-    return _value(status, "VmRSS:"), _value(status, "VmHWM:")
+    status = PROC / str(process) / "status"
+    return _mb(read_kb(status, "VmRSS")), _mb(read_kb(status, "VmHWM"))
 
 
 def _counted_mb(usage: resource.struct_rusage) -> float:
@@ -74,13 +75,9 @@ def _counted_mb(usage: resource.struct_rusage) -> float:
     It counts the time before the other program was loaded into a copy of this process as well.
     """
     ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return usage.ru_maxrss * 1024 / 1e6 if usage.ru_maxrss > ours else 0.0
+    return _mb(usage.ru_maxrss) if usage.ru_maxrss > ours else 0.0
 
 
-def _value(path: Path, name: str) -> float:
-    """A line of a file below /proc that gives kB, in MB; 0 where there is none."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0) * 1024 / 1e6
+def _mb(kb: int | None) -> float:
+    """The kernel's unit in ours; 0 for what it does not tell."""
+    return (kb or 0) * 1024 / 1e6

@@ -1,11 +1,11 @@
-"""`python -m convert`: training runs in, bundles out."""
+"""`python -m convert`: training runs in, bundles out; `attribute` says where accuracy goes on the way."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
-from edge_runtime.command import DONE, Parser, note, run
+from edge_runtime.command import DONE, FAILED, Parser, complain, note, run
 from edge_runtime.native import hushed
 
 PROG = "convert"
@@ -20,28 +20,71 @@ def main(argv: list[str] | None = None) -> int:
 def build_parser() -> Parser:
     """All options."""
     parser = Parser(prog=PROG, description="Convert trained networks to bundles. Research use only.")
-    parser.add_argument("--float", required=True, type=Path, metavar="RUN", help="run directory of `train float`")
-    parser.add_argument("--qat", required=True, type=Path, metavar="RUN", help="run directory of `train qat`")
-    parser.add_argument("--data", required=True, metavar="DIR", help="labelled images for the figures in the cards")
-    parser.add_argument("--split", default="TEST")
-    parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write the bundles to")
-    parser.set_defaults(call=_convert)
+    commands = parser.add_subparsers(title="instead of that", metavar="COMMAND")
+    attribute = commands.add_parser(
+        "attribute",
+        help="where accuracy goes between the trained network and the device",
+        description="Run the same images through Keras float, Keras QAT, TFLite float32 and TFLite int8 with two kinds"
+        " of kernels, and compare the answers and the layers. Research use only.",
+    )
+    for each, doing in ((parser, "for the figures in the cards"), (attribute, "to measure on")):
+        each.add_argument("--float", type=Path, metavar="RUN", help="run directory of `train float`")
+        each.add_argument("--qat", type=Path, metavar="RUN", help="run directory of `train qat`")
+        each.add_argument("--data", metavar="DIR", help=f"labelled images {doing}")
+        each.add_argument("--split", default="TEST")
+        each.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+        each.add_argument("--out", type=Path, metavar="DIR", help="the folder to write to")
+    parser.add_argument(
+        "--sign-with", type=Path, metavar="KEY.pem", help="sign what is written with this private key (extra `sign`)"
+    )
+    parser.set_defaults(call=_convert, parser=parser)
+    attribute.set_defaults(call=_attribute, parser=attribute)
     return parser
+
+
+def _check_given(args: argparse.Namespace) -> None:
+    """Complain of missing options, as argparse would; it would also want a command's own before the command."""
+    missing = [f"--{name}" for name in ("float", "qat", "data", "out") if getattr(args, name) is None]
+    if missing:
+        args.parser.error(f"the following arguments are required: {', '.join(missing)}")
 
 
 def _convert(args: argparse.Namespace) -> int:
     """Convert, and print a table."""
+    _check_given(args)
+    from convert.config import Settings
+    from convert.signing import signer
+
+    sign = signer(args.sign_with) if args.sign_with else None  # so that a useless key is told before the work
+    settings = Settings(data=args.data, split=args.split, groups=args.groups)
+    note(PROG, "converts both networks to five variants and measures each: one to three minutes")
+    with hushed():
+        from convert.release import convert
+        from convert.variants import to_markdown
+
+        variants = convert(args.float, args.qat, args.out, settings=settings)
+        if sign is not None:
+            sign(args.out)
+    sys.stdout.write(to_markdown(variants))
+    return DONE
+
+
+def _attribute(args: argparse.Namespace) -> int:
+    """Measure every stage, write the reports and print where they are."""
+    _check_given(args)
     from convert.config import Settings
 
     settings = Settings(data=args.data, split=args.split, groups=args.groups)
-    note(PROG, "converts both networks and measures them: less than a minute")
+    note(PROG, "runs every image through five stages: some minutes")
     with hushed():
-        from convert.release import convert, table
+        from convert.attribute import measure, open_inputs
 
-        bundles = convert(args.float, args.qat, args.out, settings=settings)
-    sys.stdout.writelines(table(bundles))
-    return DONE
+        inputs = open_inputs(args.float, args.qat, settings=settings)
+    _, complaints = measure(inputs, args.out)
+    for complaint in complaints:
+        complain(PROG, complaint)
+    print(args.out / "attribution.md")
+    return FAILED if complaints else DONE
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from convert.calibration import Calibration
 from convert.config import ABSTAIN_BELOW, LICENCE, OLDEST_RUNTIME, TEMPERATURE, Settings
+from convert.metadata import embed
 from edge_runtime import card as cards
 from edge_runtime.card import Card, InputSpec
 from edge_runtime.classifier import Classifier
@@ -21,41 +23,66 @@ from edge_runtime.report import EvalReport
 from edge_runtime.view import CELL, FIELD
 
 
-def make_bundle(model: bytes, run: Mapping[str, Any], *, variant: str, settings: Settings) -> bytes:
-    """The bundle of a converted model: measured with a card that lacks the figures, then given the whole card.
+def make_bundle(
+    model: bytes,
+    run: Mapping[str, Any],
+    *,
+    variant: str,
+    settings: Settings,
+    calibration: Calibration | None = None,
+) -> tuple[bytes, EvalReport]:
+    """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
     Args:
         model: the bytes of the .tflite.
         run: the run.json of the training run behind it.
         variant: one of edge_runtime.card.VARIANTS.
         settings: what to measure it on.
+        calibration: the pictures that gave its ranges, if any did.
+
+    Returns:
+        Its bytes, and how it did.
     """
-    card = describe(model, run, variant=variant, accuracy=None)
-    accuracy = _measure(cards.attach(model, card), settings)
-    return cards.attach(model, replace(card, accuracy=accuracy))
+    card = describe(model, run, variant=variant, accuracy=None, calibration=calibration)
+    described = embed(model, card)
+    report = _measure(cards.attach(described, card), settings)
+    return cards.attach(described, replace(card, accuracy=summary(report))), report
 
 
-def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Mapping[str, Any] | None) -> Card:
+def input_of(network: Mapping[str, Any]) -> InputSpec:
+    """What a network is shown, from the settings in its run.json."""
+    field = (network["image_height_px"], network["image_width_px"])
+    crop_px = network["crop_px"]
+    height, width = (crop_px, crop_px) if crop_px else field
+    return InputSpec(
+        height=height,
+        width=width,
+        color_order=COLOR_ORDER,
+        resize=RESIZE_RULE,
+        decode=DECODE_RULE,
+        background=BACKGROUND,
+        view=CELL if crop_px else FIELD,
+        field_height=field[0],
+        field_width=field[1],
+        white_balance=network["white_balance"],
+        zoom=network["zoom"],
+    )
+
+
+def describe(
+    model: bytes,
+    run: Mapping[str, Any],
+    *,
+    variant: str,
+    accuracy: Mapping[str, Any] | None,
+    calibration: Calibration | None = None,
+) -> Card:
     """The card of a converted model."""
     loaded = Model(model)
-    network = run["settings"]["network"]
     return Card(
         schema_version=cards.SCHEMA_VERSION,
         labels=tuple(run["labels"]),
-        input=InputSpec(
-            height=loaded.height_px,
-            width=loaded.width_px,
-            color_order=COLOR_ORDER,
-            resize=RESIZE_RULE,
-            decode=DECODE_RULE,
-            background=BACKGROUND,
-            view=CELL if network["crop_px"] else FIELD,
-            field_height=network["image_height_px"],
-            field_width=network["image_width_px"],
-            # A run from before there were such settings has neither.
-            white_balance=network.get("white_balance", False),
-            zoom=network.get("zoom", 1.0),
-        ),
+        input=input_of(run["settings"]["network"]),
         normalization={"mean": 0.0, "std": 255.0},
         temperature=TEMPERATURE,
         abstain_below=ABSTAIN_BELOW,
@@ -69,6 +96,7 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
             "operating_point": run["operating_point"],
             "seed": run["settings"]["seed"],
             "commit": run["provenance"]["commit"],
+            "calibration": calibration.summary() if calibration else None,
         },
         accuracy=accuracy,
         golden=golden_record(loaded),
@@ -78,14 +106,14 @@ def describe(model: bytes, run: Mapping[str, Any], *, variant: str, accuracy: Ma
     )
 
 
-def _measure(bundle: bytes, settings: Settings) -> dict[str, Any]:
-    """The figures of a bundle for its card."""
+def _measure(bundle: bytes, settings: Settings) -> EvalReport:
+    """How a bundle does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bundle.tflite"
         write_atomic(path, [bundle])
         groups = read_groups(settings.groups) if settings.groups else None
         report, _ = evaluate(Classifier(path), open_dataset(settings.data, split=settings.split), groups=groups)
-    return summary(report)
+    return report
 
 
 def summary(report: EvalReport) -> dict[str, Any]:

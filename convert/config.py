@@ -2,8 +2,19 @@
 
 from dataclasses import dataclass
 
-BUNDLE_NAMES = {"float32": "leukolite-float32.tflite", "int8_qat": "leukolite-int8.tflite"}
+# In the order of the table; all but the last are of the float run.
+BUNDLE_NAMES = {
+    "float32": "leukolite-float32.tflite",
+    "float16": "leukolite-float16.tflite",
+    "dynamic": "leukolite-dynamic.tflite",
+    "int8_ptq": "leukolite-int8-ptq.tflite",
+    "int8_qat": "leukolite-int8.tflite",
+}
+BASE = "float32"  # what the others are compared with
 SUMS_NAME = "SHA256SUMS"
+SIGNATURE_NAME = "model.sig"
+CALIBRATION_NAME = "calibration.json"
+TABLE_NAME = "variants"  # .json and .md
 
 OLDEST_RUNTIME = "ai-edge-litert 2.1.0"
 LICENCE = "MIT"
@@ -14,8 +25,10 @@ TEMPERATURE = 1.0  # nothing divides their logits
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure a bundle on for the figures in its card."""
+    """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8."""
 
     data: str
     split: str = "TEST"
     groups: str | None = None
+    calibration_per_class: int = 50
+    calibration_seed: int = 1

@@ -7,32 +7,56 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
+from convert.operators import check_versions
+from convert.proof import check_integer
 from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.image import Pixels
 
 PIXEL_SCALE = np.float32(1 / 255)  # the networks take pixels from 0 to 1
-INTEGER_TYPES = frozenset({np.uint8, np.int8, np.int32})
+INTEGER_VARIANTS = ("int8_ptq", "int8_qat")
 
 
-def lower(saved_model: Path, *, variant: str) -> bytes:
+def lower(saved_model: Path, *, variant: str, calibration: Pixels | None = None) -> bytes:
     """Convert one variant.
 
     Args:
         saved_model: folder of a SavedModel whose `serving_default` maps float32 [n, height, width, 3] from 0 to 1
             to `logits` [n, classes]; with fake quantisation for int8_qat.
-        variant: float32 or int8_qat.
+        variant: one of edge_runtime.card.VARIANTS. float16 and dynamic keep weights in 16 and 8 bits and compute in
+            float32; the int8 ones compute in integers alone.
+        calibration: uint8 [n, height, width, 3], the pictures that int8_ptq takes its ranges from; n at least 1.
 
     Returns:
         A .tflite: uint8 [1, height, width, 3] to probabilities [1, classes], float32 or uint8 in steps of 1/256.
 
-    Raises LeukoliteError when there is no such SavedModel, or the integer graph is not all integer.
+    Raises LeukoliteError when there is no such SavedModel, the int8 graph is not int8 throughout, or the oldest runtime
+    in the card cannot run it.
+    """
+    loaded, logits = open_logits(saved_model)
+    shape = (1, *logits.structured_input_signature[1]["pixels"].shape[1:])
+    integer = variant in INTEGER_VARIANTS
+    function = _probabilities(logits, shape, tf.float32 if integer else tf.uint8)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], loaded)  # `loaded` owns the variables
+    _ask_for(converter, variant, calibration)
+    content = _convert(converter, variant)
+    if integer:
+        check_integer(content)
+    check_versions(content)
+    return content
+
+
+def open_logits(saved_model: Path) -> tuple[Any, Any]:
+    """What a SavedModel holds, which keeps its variables alive, and its function of pixels to logits.
+
+    Raises LeukoliteError as `lower` does.
     """
     try:
         loaded = tf.saved_model.load(str(saved_model))
         logits = loaded.signatures["serving_default"]
-        _, height, width, channels = logits.structured_input_signature[1]["pixels"].shape
+        _, _height, _width, _channels = logits.structured_input_signature[1]["pixels"].shape
         _ = logits.structured_outputs["logits"]
     except (OSError, KeyError, ValueError, AttributeError) as error:
         raise LeukoliteError(
@@ -40,30 +64,35 @@ def lower(saved_model: Path, *, variant: str) -> bytes:
             found=reason(error),
             remedy="train again with `python -m train`",
         ) from error
-    shape = (1, height, width, channels)
-    if variant == "float32":
-        return _convert(_probabilities(logits, shape, tf.uint8), loaded, integer=False)
-    content = _convert(_probabilities(logits, shape, tf.float32), loaded, integer=True)
-    check_integer(content)
-    return content
+    return loaded, logits
 
 
-def check_integer(content: bytes) -> None:
-    """Refuse an int8 model that computes in floating point anywhere, or whose ends are not uint8."""
-    interpreter = Interpreter(model_content=content)  # not allocated: kernels would add scratch tensors of their own
-    ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
-    wrong = [f"{end['name']} is {np.dtype(end['dtype'])}" for end in ends if end["dtype"] != np.uint8]
-    wrong += [
-        f"{tensor['name']} is {np.dtype(tensor['dtype'])}"
-        for tensor in interpreter.get_tensor_details()
-        if tensor["dtype"] not in INTEGER_TYPES
-    ]
-    if wrong:
-        raise LeukoliteError(
-            expected="an integer graph with uint8 input and output",
-            found="; ".join(wrong[:3]),
-            remedy="quantise every layer, or report this as a bug",
-        )
+def _ask_for(converter: Any, variant: str, calibration: Pixels | None) -> None:
+    """Tell TensorFlow's converter what a variant is."""
+    if variant != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if variant in INTEGER_VARIANTS:
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.uint8
+    if variant == "int8_ptq":
+        if calibration is None or not len(calibration):
+            raise ValueError("post-training quantisation takes its ranges from pictures, and there are none")
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _representatives(calibration)
+
+
+def _representatives(pictures: Pixels) -> Iterator[list[npt.NDArray[np.float32]]]:
+    """One picture at a time, from 0 to 1.
+
+    Two values in a corner of the first make the input's range a pixel's, so that a pixel is its own quantised value.
+    """
+    for number, picture in enumerate(pictures):
+        unit = picture[np.newaxis].astype(np.float32) * PIXEL_SCALE
+        if number == 0:
+            unit[0, 0, 0, :2] = 0, 1
+        yield [unit]
 
 
 def _probabilities(logits: Any, shape: tuple[int, ...], dtype: tf.DType) -> Any:
@@ -77,19 +106,14 @@ def _probabilities(logits: Any, shape: tuple[int, ...], dtype: tf.DType) -> Any:
     return probabilities.get_concrete_function()
 
 
-def _convert(function: Any, owner: Any, *, integer: bool) -> bytes:
-    """Run TensorFlow's converter; `owner` keeps the variables alive. LeukoliteError when it refuses the network."""
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
-    if integer:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
+def _convert(converter: Any, variant: str) -> bytes:
+    """Run TensorFlow's converter; LeukoliteError when it refuses the network."""
     try:
         with _quiet():
             content: bytes = converter.convert()
     except Exception as error:  # it has errors of many kinds, some of its own and some of Python's
         raise LeukoliteError(
-            expected=f"a network that TensorFlow can convert to {'int8' if integer else 'float32'}",
+            expected=f"a network that TensorFlow can convert to {variant}",
             found=reason(error)[:300],
             remedy="train again with `python -m train`",
         ) from error

@@ -1,38 +1,62 @@
-"""Write all bundles of a pair of runs, with their digests."""
+"""Write all bundles of a pair of runs, with their digests and the table that compares them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.bundle import make_bundle
-from convert.config import BUNDLE_NAMES, SUMS_NAME, Settings
+from convert.bundle import input_of, make_bundle
+from convert.calibration import choose
+from convert.config import BASE, BUNDLE_NAMES, CALIBRATION_NAME, SIGNATURE_NAME, SUMS_NAME, TABLE_NAME, Settings
+from convert.latency import invoke_ratios
 from convert.lowering import lower
-from edge_runtime.card import load_card
+from convert.variants import Variant, compare, to_markdown
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import read_json, sha256, write_atomic
+from edge_runtime.files import read_json, sha256, write_atomic, write_json
+from edge_runtime.report import EvalReport
 
 WEIGHTS_NAME = "weights.h5"
 USED = ("labels", "data", "settings", "operating_point", "rehearsal", "provenance")  # of a run.json
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """One bundle that was written."""
+def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) -> tuple[Variant, ...]:
+    """Convert both runs to every variant; write bundles, SHA256SUMS, which images calibrated int8, and the table.
 
-    path: Path
-    variant: str
-    size_bytes: int
-    accuracy: float | None
-
-
-def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) -> list[Bundle]:
-    """Convert both runs, check them, write the bundles and SHA256SUMS; nothing is written unless all succeed.
+    Nothing is written unless all of it succeeds.
 
     Raises LeukoliteError when a run is not finished, or the second was not fine-tuned from the first.
     """
-    runs = {"float32": (float_run, _read(float_run, "float32")), "int8_qat": (qat_run, _read(qat_run, "int8_qat"))}
-    first, second = (run for _, run in runs.values())
+    first, second = read_pair(float_run, qat_run)
+    calibration = choose(input_of(first["settings"]["network"]).seen, settings=settings)
+    contents: dict[str, bytes] = {}
+    reports: dict[str, EvalReport] = {}
+    for variant in BUNDLE_NAMES:
+        folder, run = (qat_run, second) if variant == "int8_qat" else (float_run, first)
+        used = calibration if variant == "int8_ptq" else None
+        model = lower(folder / "model", variant=variant, calibration=used.pixels if used else None)
+        bundle = make_bundle(model, run, variant=variant, settings=settings, calibration=used)
+        contents[variant], reports[variant] = bundle
+    variants = compare(
+        reports,
+        files=BUNDLE_NAMES,
+        sizes_bytes={variant: len(content) for variant, content in contents.items()},
+        latency_ratios=invoke_ratios(contents, base=BASE),
+    )
+    (out / SIGNATURE_NAME).unlink(missing_ok=True)  # of what is about to be replaced
+    for variant, content in contents.items():
+        write_atomic(out / BUNDLE_NAMES[variant], [content])
+    sums = [f"{sha256(content)}  {BUNDLE_NAMES[variant]}\n" for variant, content in contents.items()]
+    write_atomic(out / SUMS_NAME, [line.encode() for line in sums])
+    write_json(out / CALIBRATION_NAME, calibration.to_json())
+    write_json(out / f"{TABLE_NAME}.json", {"variants": [variant.to_json() for variant in variants]})
+    write_atomic(out / f"{TABLE_NAME}.md", [to_markdown(variants).encode()])
+    return variants
+
+
+def read_pair(float_run: Path, qat_run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The run.json of both.
+
+    Raises LeukoliteError when one is not finished, or the second was not fine-tuned from the first.
+    """
+    first, second = _read(float_run, "float32"), _read(qat_run, "int8_qat")
     differing = [part for part in ("data", "labels") if first[part] != second[part]]
     # The settings of fine-tuning may be others than the float run foresaw; the weights it began with may not.
     weights = float_run / WEIGHTS_NAME
@@ -44,27 +68,7 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
             found=f"{show(float_run)} and {show(qat_run)} that differ in their {', '.join(differing)}",
             remedy="fine-tune the float run that you give",
         )
-    contents = {
-        variant: make_bundle(lower(folder / "model", variant=variant), run, variant=variant, settings=settings)
-        for variant, (folder, run) in runs.items()
-    }
-    bundles, sums = [], []
-    for variant, content in contents.items():
-        path = out / BUNDLE_NAMES[variant]
-        write_atomic(path, [content])
-        sums.append(f"{sha256(content)}  {path.name}\n")
-        accuracy = (load_card(content).accuracy or {}).get("accuracy")
-        bundles.append(Bundle(path=path, variant=variant, size_bytes=len(content), accuracy=accuracy))
-    write_atomic(out / SUMS_NAME, [line.encode() for line in sums])
-    return bundles
-
-
-def table(bundles: Sequence[Bundle]) -> Iterator[str]:
-    """The bundles as text."""
-    yield f"{'VARIANT':<10}{'BYTES':>10}  {'ACCURACY':>8}  PATH\n"
-    for bundle in bundles:
-        accuracy = "-" if bundle.accuracy is None else f"{bundle.accuracy:.4f}"
-        yield f"{bundle.variant:<10}{bundle.size_bytes:>10}  {accuracy:>8}  {show(bundle.path)}\n"
+    return first, second
 
 
 def _read(folder: Path, variant: str) -> dict[str, Any]:

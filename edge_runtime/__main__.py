@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edge_runtime import __version__
-from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, run
+from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, run
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PROG = "leukolite"
 FORMATS = ("table", "json", "jsonl", "csv")
+GOLDEN = ("refuse", "warn", "off")
+GOLDEN_HELP = "what to do when the model does not give the golden output of its card here (default: refuse it)"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,6 +36,7 @@ def build_parser() -> Parser:
     classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
     classify.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
+    _add_trust(classify)
     classify.add_argument("--num-threads", type=positive, default=1)
     classify.set_defaults(call=_classify)
 
@@ -44,6 +47,7 @@ def build_parser() -> Parser:
     evaluate.add_argument("--report", required=True, metavar="FILE.json", help="write the EvalReport there")
     evaluate.add_argument("--predictions", metavar="FILE.csv", help="write each image's prediction there")
     evaluate.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+    _add_trust(evaluate)
     evaluate.add_argument("--num-threads", type=positive, default=1)
     evaluate.set_defaults(call=_evaluate)
 
@@ -59,18 +63,41 @@ def build_parser() -> Parser:
     gate.add_argument("--data", metavar="DIR", help="where the images lie, for the page to show those that changed")
     gate.set_defaults(call=_gate)
 
+    bench = commands.add_parser("bench", help="measure a bundle's latency and memory on this device")
+    bench.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    bench.add_argument("--num-runs", type=positive, default=50, metavar="N", help="at least so many runs (default: 50)")
+    bench.add_argument(
+        "--warmup-runs", type=positive, default=1, metavar="N", help="at least so many before (default: 1)"
+    )
+    bench.add_argument("--min-secs", type=seconds, default=1.0, metavar="S", help="at least so long (default: 1)")
+    bench.add_argument("--num-threads", type=positive, default=1, metavar="N")
+    bench.add_argument("--result-json", metavar="FILE", help="write everything there, each single time included")
+    bench.set_defaults(call=_bench)
+
+    doctor = commands.add_parser("doctor", help="is this device fit to run leukolite, and to be measured?")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.set_defaults(call=_doctor)
+
     bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
     bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
     bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")
     bulk.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
     bulk.add_argument("--actors", type=positive, metavar="N", help="how many classify at once (default: Ray's CPUs)")
     bulk.add_argument("--shard-size", type=positive, metavar="N", help="images in a Parquet file (default: 1000)")
+    # What a worker warns of stays in Ray's logs, so that there is no `warn` here.
+    bulk.add_argument("--golden", choices=(GOLDEN[0], GOLDEN[-1]), default=GOLDEN[0], help=GOLDEN_HELP)
     bulk.set_defaults(call=_bulk)
 
     info = commands.add_parser("info", help="print the card inside a bundle as JSON")
     info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
     info.set_defaults(call=_info)
     return parser
+
+
+def _add_trust(parser: Parser) -> None:
+    """What a model is taken for that does not say it, or does not compute as it says."""
+    parser.add_argument("--labels", metavar="FILE|A,B,...", help="names of the classes of a model without a card")
+    parser.add_argument("--golden", choices=GOLDEN, default=GOLDEN[0], help=GOLDEN_HELP)
 
 
 def fraction(text: str) -> float:
@@ -89,13 +116,31 @@ def positive(text: str) -> int:
     return value
 
 
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more, and no more than a day."""
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 86400")
+    return value
+
+
+def _open(args: argparse.Namespace, *, threshold: float | None = None) -> "Classifier":
+    """The model that the options name, loaded; what it warns of becomes notes."""
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.labels import read_labels
+    from edge_runtime.native import hushed
+
+    labels = None if args.labels is None else read_labels(args.labels)
+    options = {"threshold": threshold, "num_threads": args.num_threads, "golden": args.golden}
+    with noted(PROG), hushed():
+        return Classifier(args.model, labels=labels, **options).load()
+
+
 def _classify(args: argparse.Namespace) -> int:
     """Classify every input; bad ones are named on stderr and the others still done."""
-    from edge_runtime.classifier import Classifier
     from edge_runtime.files import write_atomic
     from edge_runtime.formats import FORMATTERS
     from edge_runtime.inputs import expand
-    from edge_runtime.native import hushed
 
     found = list(expand(args.inputs, stdin=sys.stdin))
     if all(item.error for item in found):
@@ -104,8 +149,7 @@ def _classify(args: argparse.Namespace) -> int:
         if not found:
             complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
         return UNUSABLE
-    with hushed():
-        classifier = Classifier(args.model, threshold=args.threshold, num_threads=args.num_threads).load()
+    classifier = _open(args, threshold=args.threshold)
     failures: list[str] = []
     on_screen = not args.output and sys.stdout.isatty()  # then the results themselves show how far it is
     predictions = _each(classifier, found, failures, hidden=on_screen)
@@ -138,14 +182,11 @@ def _each(
 
 def _evaluate(args: argparse.Namespace) -> int:
     """Write an EvalReport and print its figures."""
-    from edge_runtime.classifier import Classifier
     from edge_runtime.dataset import open_dataset
     from edge_runtime.evaluation import evaluate, write_predictions
     from edge_runtime.groups import read_groups
-    from edge_runtime.native import hushed
 
-    with hushed():
-        classifier = Classifier(args.model, num_threads=args.num_threads).load()
+    classifier = _open(args)
     groups = read_groups(args.groups) if args.groups else None
     dataset = open_dataset(args.data, split=args.split)
     for name in dataset.ignored:
@@ -174,6 +215,46 @@ def _gate(args: argparse.Namespace) -> int:
     return judge(args)
 
 
+def _bench(args: argparse.Namespace) -> int:
+    """Print the figures and write all of it; a run on a board that throttled is none, and ends with status 1."""
+    from edge_runtime import bench
+    from edge_runtime.timing import Plan
+
+    plan = Plan(num_runs=args.num_runs, min_secs=args.min_secs, warmup_runs=args.warmup_runs)
+    watched = sys.stderr.isatty()  # a line only: a bar that is redrawn meanwhile would be measured too
+    with noted(PROG):
+        result = bench.run(
+            args.model,
+            plan=plan,
+            num_threads=args.num_threads,
+            tell=lambda text: note(PROG, f"measuring {text}") if watched else None,
+        )
+    sys.stdout.writelines(bench.table(result))
+    for warning in result.warnings:
+        note(PROG, f"warning: {warning}")
+    if args.result_json:
+        result.save(args.result_json)
+    if result.invalid_because:
+        slowed = "; ".join(result.invalid_because)
+        complain(PROG, f"expected a board that runs at full speed, got {slowed}; see `leukolite doctor`, measure again")
+        return FAILED
+    return DONE
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    """Print what was looked at; status 1 when something fails."""
+    import json
+
+    from edge_runtime.doctor import examine, table
+
+    diagnosis = examine()
+    if args.json:
+        print(json.dumps(diagnosis.to_json(), indent=1, ensure_ascii=False))
+    else:
+        sys.stdout.writelines(table(diagnosis))
+    return DONE if diagnosis.fit else FAILED
+
+
 def _bulk(args: argparse.Namespace) -> int:
     """Classify a collection; prints what was done as one JSON object."""
     import json
@@ -182,7 +263,9 @@ def _bulk(args: argparse.Namespace) -> int:
     from edge_runtime.classifier import Classifier
     from edge_runtime.progress import progress
 
-    work = engine.prepare(args.input, args.output, classifier=Classifier(args.model), shard_size=args.shard_size)
+    with noted(PROG):
+        classifier = Classifier(args.model, golden=args.golden)
+    work = engine.prepare(args.input, args.output, classifier=classifier, shard_size=args.shard_size)
     if work.resumed:
         note(PROG, f"going on with the plan of {work.job.plan.planned}; images that came later are not in it")
     with progress("bulk", total=work.job.plan.images, done=work.images_done) as advance:
@@ -203,7 +286,9 @@ def _info(args: argparse.Namespace) -> int:
     from edge_runtime.card import load_card
     from edge_runtime.classifier import SHIPPED_MODEL
 
-    print(json.dumps(load_card(args.model or SHIPPED_MODEL).to_json(), indent=1, ensure_ascii=False))
+    with noted(PROG):
+        card = load_card(args.model or SHIPPED_MODEL)
+    print(json.dumps(card.to_json(), indent=1, ensure_ascii=False))
     return DONE
 
 

@@ -9,12 +9,14 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import sha256
 from edge_runtime.image import read_bytes
+from edge_runtime.integrity import vouch
 from edge_runtime.view import FIELD, MAX_ZOOM, MIN_ZOOM, VIEWS, View
 
 CARD_NAME = "leukolite.json"
@@ -82,6 +84,7 @@ class Card:
     `temperature` divides the logits before softmax inside the graph; 1 is none.
     Below the confidence `abstain_below` (0 to 1) the classifier gives no label.
     `golden` holds the SHA-256 of a fixed input and the output to expect, in the output tensor's own units.
+    `model_sha256` is that of the model before the card; `attach` sets it, and cards from before it did have None.
     """
 
     schema_version: int
@@ -97,6 +100,7 @@ class Card:
     runtime: str
     licence: str
     intended_use: str
+    model_sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of all fields."""
@@ -112,7 +116,8 @@ class Card:
                 remedy="update leukolite, or convert the model again",
             )
         try:
-            known = {name: fields[name] for name in cls.__dataclass_fields__}
+            known = {name: fields[name] for name in cls.__dataclass_fields__ if name != "model_sha256"}
+            known["model_sha256"] = fields.get("model_sha256")
             known["input"] = InputSpec.from_json(known["input"])
             known["labels"] = tuple(known["labels"])
             known["temperature"] = float(known["temperature"])
@@ -129,9 +134,8 @@ class Card:
 
 def _check_values(known: Mapping[str, Any]) -> None:
     """Raise ValueError for a value that would mislabel cells without a word."""
-    labels = known["labels"]
-    if not labels or len(set(labels)) < len(labels) or not all(isinstance(label, str) and label for label in labels):
-        raise ValueError(f"labels {labels} are not distinct names")
+    if not are_labels(known["labels"]):
+        raise ValueError(f"labels {known['labels']} are not distinct names")
     if not 0 <= known["abstain_below"] <= 1:
         raise ValueError(f"abstain_below {known['abstain_below']} is not from 0 to 1")
     spec: InputSpec = known["input"]
@@ -147,25 +151,55 @@ def _check_values(known: Mapping[str, Any]) -> None:
         raise ValueError(f"variant {known['variant']!r} is none of {', '.join(VARIANTS)}")
 
 
-def load_card(model: str | os.PathLike[str] | bytes) -> Card:
-    """The card inside a bundle, given as a path or as its bytes.
+def are_labels(labels: Sequence[Any]) -> bool:
+    """Whether these are distinct names, at least one."""
+    return bool(labels) and len(set(labels)) == len(labels) and all(isinstance(each, str) and each for each in labels)
 
-    Raises LeukoliteError when the file cannot be read, is no bundle or holds no card.
+
+def has_card(content: bytes) -> bool:
+    """Whether a card is in these bytes, legible or not: damage must not turn a bundle into a model without a card."""
+    return CARD_NAME.encode() in content
+
+
+def load_card(model: str | os.PathLike[str] | bytes, *, name: str = "the model") -> Card:
+    """The card inside a bundle, given as a path, or as its bytes and what to call it.
+
+    Raises LeukoliteError when the file cannot be read, is no bundle, holds no card, or a SHA256SUMS beside it says
+    otherwise.
     """
-    name = "the model" if isinstance(model, bytes) else show(model)
-    content = model if isinstance(model, bytes) else read_model(model)
+    if isinstance(model, bytes):
+        content = model
+    else:
+        name, content = show(model), read_model(model)
+        vouch(model, sha256(content))
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             fields = json.loads(archive.read(CARD_NAME))
             if not isinstance(fields, dict):
                 raise ValueError("not a JSON object")
+            before = content[: min(member.header_offset for member in archive.infolist())]
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, OSError, EOFError) as error:
         raise LeukoliteError(
             expected=f"{CARD_NAME} inside {name}",
             found="none that can be read",
-            remedy="use a bundle that `python -m convert` wrote",
+            remedy=f"use a bundle that `python -m convert` wrote{_way_out(content)}",
         ) from error
-    return Card.from_json(fields)
+    card = Card.from_json(fields)
+    if card.model_sha256 is not None and card.model_sha256 != sha256(before):
+        raise LeukoliteError(
+            expected=f"the model of SHA-256 {card.model_sha256} that the card in {name} describes",
+            found=sha256(before),
+            remedy="fetch the model again: it is damaged",
+        )
+    return card
+
+
+def _way_out(content: bytes) -> str:
+    """What else the owner of a model without a card can do; a damaged card is not to be gone without."""
+    if has_card(content):
+        return ""
+    where = f": they are in its {LABELS_NAME}, which `unzip -p` prints" if LABELS_NAME.encode() in content else ""
+    return f", or give its labels with --labels{where}"
 
 
 def read_model(path: str | os.PathLike[str]) -> bytes:
@@ -188,7 +222,8 @@ def read_model(path: str | os.PathLike[str]) -> bytes:
 
 
 def attach(model: bytes, card: Card) -> bytes:
-    """The bundle: `model` followed by an uncompressed zip of the label file and the card."""
+    """The bundle: `model` followed by an uncompressed zip of the label file and the card, which knows its digest."""
+    card = replace(card, model_sha256=sha256(model))
     buffer = io.BytesIO()
     buffer.write(model)
     members = {

@@ -2,18 +2,18 @@
 
 import os
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from edge_runtime.card import Card, load_card, read_model
-from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import sha256
-from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE, decode_field
-from edge_runtime.model import Model, Probabilities, Signature, read_signature
+from edge_runtime.bundle import open_bundle
+from edge_runtime.card import Card
+from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
+from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
+from edge_runtime.image import decode_field
+from edge_runtime.model import Model, Probabilities
 from edge_runtime.view import Box, box_of, cut
 
 MODELS = Path(__file__).parent / "models"
@@ -100,24 +100,34 @@ class Classifier:
         *,
         threshold: float | None = None,
         num_threads: int = 1,
+        labels: Sequence[str] | None = None,
+        golden: str = REFUSE,
     ) -> None:
         """Open a bundle (default: the one shipped in this package).
 
         Args:
-            model: path of a .tflite with a card inside.
+            model: path of a .tflite with a card inside, or with `labels`.
             threshold: confidence from 0 to 1 below which no label is given; default: the card's.
             num_threads: threads of the interpreter, at least 1.
+            labels: names of the classes, in the order of the output, for a model without a card; a warning says what
+                is assumed of it. A card that is there must name the same.
+            golden: what to do when the interpreter does not give the golden output of the card: `refuse` the model,
+                `warn`, or do not look, `off`.
 
-        Raises LeukoliteError when the file is no model, has no card, or model and card do not fit.
+        Raises LeukoliteError when the file is no model, not the one that a SHA256SUMS beside it lists, one that kills
+        or hangs the process that loads it, has no card, or model and card do not fit.
         """
         self.path = Path(model) if model is not None else SHIPPED_MODEL
-        self._content = read_model(self.path)
+        self._bundle = open_bundle(self.path, labels=labels)
+        self.digest: str = self._bundle.digest
+        self.card: Card = self._bundle.card
+        self.threshold = self.card.abstain_below if threshold is None else threshold
+        self._golden = golden
         self._num_threads = num_threads
         self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
-        self.digest = sha256(self._content)
-        self.card: Card = load_card(self._content)
-        self.threshold = self.card.abstain_below if threshold is None else threshold
-        _check_fit(self.card, read_signature(self._content), name=show(self.path))
+        check_policy(golden)
+        if golden != OFF and not self._bundle.assumed:
+            check_record(self.card, name=show(self.path))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the interpreter: pickled, a classifier needs no file where it arrives."""
@@ -127,12 +137,29 @@ class Classifier:
     def model(self) -> Model:
         """The interpreter, made when it is first asked for; after a fork again, as its threads stay behind.
 
-        Raises LeukoliteError when LiteRT cannot make one.
+        Raises LeukoliteError when LiteRT cannot make one, or it does not give the golden output.
         """
         process = os.getpid()
         if self._loaded is None or self._loaded[0] != process:
-            self._loaded = process, Model(self._content, num_threads=self._num_threads)
+            model = Model(self._bundle.content, num_threads=self._num_threads)
+            self._check_golden(model)
+            self._loaded = process, model
         return self._loaded[1]
+
+    def _check_golden(self, model: Model) -> None:
+        """See that a new interpreter computes as it should; what is not refused is warned of."""
+        if self._golden == OFF:
+            return
+        remark = None if model.uses_delegate else f"{without_delegate()}; so it is slow"
+        try:
+            if not self._bundle.assumed:
+                replay(self.card, model, name=show(self.path), whole=self._bundle.whole)
+        except LeukoliteError as error:
+            if self._golden == REFUSE:
+                raise
+            remark = str(error)
+        if remark:
+            warnings.warn(remark, LeukoliteWarning, stacklevel=4)
 
     def load(self) -> Self:
         """Make the interpreter now, so that the first picture need not wait for it; returns the classifier."""
@@ -154,8 +181,8 @@ class Classifier:
         decoded = time.perf_counter()
         values = [model.predict(crop) for crop in crops]
         done = time.perf_counter()
-        if not np.isfinite(values).all():
-            return failed(name, "expected probabilities, got NaN; the model is damaged, replace it")
+        if not all(((each >= 0) & (each <= 1)).all() for each in values):  # false for NaN as well
+            return failed(name, "expected probabilities, got NaN or numbers beyond 0 to 1; replace the model")
         latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))
         if not values:
             return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
@@ -194,23 +221,3 @@ def failed(path: str, error: str) -> Prediction:
     return Prediction(
         path=path, label=None, confidence=None, probabilities={}, abstained=False, error=error, latency_ms=None
     )
-
-
-def _check_fit(card: Card, model: Signature, *, name: str) -> None:
-    """A card of another model, or of another way to read pictures, would label cells wrongly without a word."""
-    rules = (COLOR_ORDER, RESIZE_RULE, DECODE_RULE, BACKGROUND)
-    wanted = (card.input.color_order, card.input.resize, card.input.decode, card.input.background)
-    if wanted != rules:
-        raise LeukoliteError(
-            expected=f"a model that reads pictures by the rules {rules}",
-            found=f"{wanted} in the card in {name}",
-            remedy="update leukolite, or convert the model again",
-        )
-    said = (card.input.height, card.input.width, len(card.labels))
-    found = (model.height_px, model.width_px, model.num_classes)
-    if said != found:
-        raise LeukoliteError(
-            expected=f"height, width and classes {said} as the card in {name} says",
-            found=f"{found} in the model",
-            remedy="convert the model again",
-        )

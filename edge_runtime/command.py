@@ -6,10 +6,10 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.errors import LeukoliteError, LeukoliteWarning, reason, show
 
 DONE = 0
 FAILED = 1  # the gate failed, or some inputs could not be used
@@ -93,6 +93,19 @@ def complain(name: str, message: str) -> None:
 def note(name: str, message: str) -> None:
     """One line on standard error that is no error."""
     print(f"{name}: {message}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def noted(name: str) -> Iterator[None]:
+    """What the block warns of becomes a note each, when it is over: the library warns, and commands say it.
+
+    For command lines, while one thread runs: the filters of warnings belong to the whole process.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", LeukoliteWarning)
+        yield
+    for warning in caught:
+        note(name, " ".join(str(warning.message).split()))
 
 
 def _fail(name: str, message: str, *, debug: bool) -> int:

@@ -1,14 +1,21 @@
-"""The one exception that every command turns into one line for the user."""
+"""The one exception that every command turns into one line for the user, and the one warning."""
+
+from collections.abc import Sequence
 
 
 class LeukoliteError(Exception):
     """Something the user gave cannot be used.
 
-    The message always says what was expected, what was found and what to do about it.
+    The message always says what was expected, what was found and what to do about it; so do the three attributes.
     """
 
     def __init__(self, *, expected: str, found: str, remedy: str) -> None:
         super().__init__(f"expected {expected}, got {found}; {remedy}")
+        self.expected, self.found, self.remedy = expected, found, remedy
+
+
+class LeukoliteWarning(UserWarning):
+    """Something the user gave is used, but not as it would be best; one line."""
 
 
 def show(name: object) -> str:
@@ -21,3 +28,9 @@ def reason(error: BaseException) -> str:
     """What an exception of another library says, on one line and with its type if it says nothing."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def listed(findings: Sequence[str]) -> str:
+    """The first three of them and how many more there are."""
+    more = f"; and {len(findings) - 3} more" if len(findings) > 3 else ""
+    return "; ".join(findings[:3]) + more

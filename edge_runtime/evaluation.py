@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import Dataset, digest
@@ -12,10 +12,8 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import write_atomic
 from edge_runtime.groups import Groups
 from edge_runtime.progress import progress
-from edge_runtime.provenance import collect
+from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import EvalReport, Outcome, summarize
-
-PACKAGES = ("leukolite", "ai-edge-litert", "numpy", "pillow")
 
 
 def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None = None) -> tuple[EvalReport, list[str]]:
@@ -29,13 +27,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
     """
     started = time.time()
     labels = classifier.card.labels
-    unknown = sorted(set(dataset.labels) - set(labels))
-    if unknown or not dataset.images:
-        raise LeukoliteError(
-            expected=f"images in class folders among {', '.join(labels)}, as the model's labels are",
-            found=", ".join(unknown) or "no image",
-            remedy="choose the data set or the model so that they fit",
-        )
+    check_labels(dataset, labels)
     origins = groups.assign(dataset.images) if groups else None
     outcomes, complaints = [], []
     with progress("evaluate", total=len(dataset.images)) as advance:
@@ -62,9 +54,20 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
             "sha256": digest(dataset.images),
             "n": len(dataset.images),
         },
-        provenance=collect(packages=PACKAGES, started=started),
+        provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
     return report, complaints
+
+
+def check_labels(dataset: Dataset, labels: Sequence[str]) -> None:
+    """LeukoliteError when the class folders are not among a model's labels, or there is no image at all."""
+    unknown = sorted(set(dataset.labels) - set(labels))
+    if unknown or not dataset.images:
+        raise LeukoliteError(
+            expected=f"images in class folders among {', '.join(labels)}, as the model's labels are",
+            found=", ".join(unknown) or "no image",
+            remedy="choose the data set or the model so that they fit",
+        )
 
 
 def write_predictions(path: str | os.PathLike[str], report: EvalReport) -> None:

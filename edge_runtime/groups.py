@@ -5,10 +5,13 @@ Augmented copies of one photograph are not independent: whatever splits or resam
 
 import csv
 import os
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+import numpy as np
 
 from edge_runtime.dataset import LabelledImage
 from edge_runtime.errors import LeukoliteError, reason, show
@@ -86,6 +89,21 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
             found=reason(error),
             remedy="check the path",
         ) from error
+
+
+def sample(images: Sequence[LabelledImage], origins: Sequence[Origin], *, per_class: int, seed: int) -> list[int]:
+    """Indices of at most `per_class` images of each class, taken in turn from each of its groups."""
+    random = np.random.default_rng(seed)
+    shelves: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(lambda: array("q")))
+    for index in random.permutation(len(images)):
+        shelves[images[index].label][origins[index].group].append(index)
+    chosen: list[int] = []
+    for groups in shelves.values():
+        taken: list[int] = []
+        while len(taken) < per_class and any(groups.values()):
+            taken += [shelf.pop() for shelf in groups.values() if shelf]
+        chosen += taken[:per_class]
+    return sorted(chosen)
 
 
 def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, Origin]]:

@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Tables in Markdown, for the reports of every stage."""
 
 from collections.abc import Iterable, Sequence
 

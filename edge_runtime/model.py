@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge_runtime.errors import LeukoliteError, reason
 from edge_runtime.image import Pixels
@@ -39,21 +39,28 @@ def read_signature(content: bytes) -> Signature:
 class Model:
     """A loaded interpreter. Not safe for use by several threads at once: give each its own."""
 
-    def __init__(self, content: bytes, *, num_threads: int = 1) -> None:
+    def __init__(self, content: bytes, *, num_threads: int = 1, reference_kernels: bool = False) -> None:
         """Load a model from its bytes and allocate its tensors.
+
+        With `reference_kernels` LiteRT computes by its plainest code, a hundred times as slowly: neither XNNPACK nor
+        its own optimised kernels.
 
         Raises LeukoliteError when LiteRT rejects the bytes, or the model is no image classifier with uint8
         input [1, H, W, 3] and one output [1, classes].
         """
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            self._interpreter = Interpreter(
+                model_content=content,
+                num_threads=num_threads,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.AUTO,
+            )
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self.signature = _signature(self._interpreter)
+            (taken,), given = self._interpreter.get_input_details(), self._interpreter.get_output_details()[0]
+        except (ValueError, RuntimeError) as error:  # the former for damaged names as well
             raise _unusable(error) from error
-        self.signature = _signature(self._interpreter)
         self.height_px, self.width_px = self.signature.height_px, self.signature.width_px
         self.num_classes = self.signature.num_classes
-        (taken,), given = self._interpreter.get_input_details(), self._interpreter.get_output_details()[0]
         self._input, self._output = taken["index"], given["index"]
         self.output_quantization = Quantization.of(given)
 
@@ -71,9 +78,12 @@ class Model:
         self._interpreter.set_tensor(self._input, pixels[np.newaxis])
         try:
             self._interpreter.invoke()
+            given = self._interpreter.get_tensor(self._output)
+            if given.shape != (1, self.num_classes):
+                raise ValueError(f"an output of shape {list(given.shape)}")
         except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
             raise _unusable(error) from error
-        raw: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)[0]
+        raw: npt.NDArray[Any] = given[0]
         return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:
@@ -88,7 +98,8 @@ class Model:
     @functools.cached_property
     def uses_delegate(self) -> bool:
         """Whether XNNPACK took the graph; without it other kernels run, which differ in the last digit."""
-        return any(op["op_name"] == "DELEGATE" for op in self._interpreter._get_ops_details())
+        plan = self._interpreter._interpreter  # the details of an operator hold names that a damaged file garbles
+        return any(plan.NodeName(index) == "DELEGATE" for index in range(plan.NumNodes()))
 
 
 def _signature(interpreter: Interpreter) -> Signature:

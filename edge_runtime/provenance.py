@@ -10,6 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.memory import PROC
+
+RUNTIME_PACKAGES = ("leukolite", "ai-edge-litert", "numpy", "pillow")
+"""The distributions that a result on the device depends on."""
+
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -63,10 +68,10 @@ def git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def cpu_name() -> str | None:
-    """The processor's model name from /proc/cpuinfo, None where that does not say."""
+def cpu_name(proc: Path = PROC) -> str | None:
+    """The processor's model name from cpuinfo below `proc`, None where that does not say."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = (proc / "cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
         return None
     names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]

@@ -65,17 +65,14 @@ def colors(picture: Callable[..., Path], tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with its card, int8 inside."""
-    path = tmp_path_factory.mktemp("bundle") / "tiny-int8.tflite"
-    path.write_bytes(tiny_model.bundle_bytes())
-    return path
+    return tiny_model.save(tmp_path_factory.mktemp("bundle") / "tiny-int8.tflite", tiny_model.bundle_bytes())
 
 
 @pytest.fixture(scope="session")
 def float_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model in float32."""
-    path = tmp_path_factory.mktemp("bundle") / "tiny-float32.tflite"
-    path.write_bytes(tiny_model.bundle_bytes(variant="float32"))
-    return path
+    content = tiny_model.bundle_bytes(variant="float32")
+    return tiny_model.save(tmp_path_factory.mktemp("bundle") / "tiny-float32.tflite", content)
 
 
 @pytest.fixture

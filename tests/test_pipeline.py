@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.dataset import open_dataset
-from edge_runtime.groups import read_groups
-from train.cells import KNOWN_GROUPS, sample
+from edge_runtime.groups import read_groups, sample
+from train.cells import KNOWN_GROUPS
 
 ROOT = Path(__file__).parent.parent
 LABELS = ["EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"]

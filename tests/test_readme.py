@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report, seeds, subsets
+from benchmarks import report, seeds, subsets, tested
 from benchmarks.evidence import gather
 from benchmarks.readme import is_current
 from edge_runtime.groups import read_groups
 from edge_runtime.report import load_report
+from edge_runtime.trial import combinations
 from train import trials
 from train.smears import SmearSettings, generate
 
@@ -73,6 +74,11 @@ def test_the_table_of_trials_is_that_of_the_kept_ones():
     assert len(kept) >= 2
     lines = trials.to_markdown({path.stem: trials.read(path) for path in kept})
     assert (REPORTS / "trials.md").read_text() == "".join(f"{line}\n" for line in lines)
+
+
+def test_the_table_of_versions_is_that_of_the_kept_trials():
+    text = tested.to_markdown(combinations())
+    assert is_current(CHECKOUT / "docs" / "device.md", "tested", text), "tested: run `make figures`"
 
 
 def test_the_shipped_seed_is_the_one_that_the_rule_names():

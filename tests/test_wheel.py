@@ -46,6 +46,7 @@ def test_it_holds_the_runtime_and_nothing_else(wheel):
         "edge_runtime",
         "leukolite",
     }
+    assert "edge_runtime/tested.jsonl" in names
     models = {name for name in names if name.startswith("edge_runtime/models/")}
     assert {Path(name).name for name in models} >= {
         "leukolite-int8.tflite",

@@ -1,8 +1,6 @@
 """The images to train on: which there are, which show the same cell, and who may be validated on which."""
 
 import os
-from array import array
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy.typing as npt
 
 from edge_runtime.dataset import Dataset, Images, LabelledImage, digest, open_dataset
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.groups import Groups, Origin, read_groups
+from edge_runtime.groups import Groups, Origin, read_groups, sample
 from edge_runtime.view import View, see
 
 GROUPS_NAME = "groups.csv"
@@ -206,18 +204,3 @@ def deal(classes: Indices, groups: Sequence[str], *, folds: int, seed: int) -> I
         fold_of[group] = min(range(folds), key=lambda fold: (load[fold, own], load[fold].sum()))
         load[fold_of[group]] += counts[group]
     return fold_of[members]
-
-
-def sample(images: Sequence[LabelledImage], origins: Sequence[Origin], *, per_class: int, seed: int) -> list[int]:
-    """Indices of at most `per_class` images of each class, taken in turn from each of its groups."""
-    random = np.random.default_rng(seed)
-    shelves: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(lambda: array("q")))
-    for index in random.permutation(len(images)):
-        shelves[images[index].label][origins[index].group].append(index)
-    chosen: list[int] = []
-    for groups in shelves.values():
-        taken: list[int] = []
-        while len(taken) < per_class and any(groups.values()):
-            taken += [shelf.pop() for shelf in groups.values() if shelf]
-        chosen += taken[:per_class]
-    return sorted(chosen)

@@ -12,8 +12,9 @@ import numpy as np
 from edge_runtime import figures
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import read_json, write_atomic, write_json
+from edge_runtime.groups import sample
 from train import qat, rundir
-from train.cells import Cells, Indices, sample
+from train.cells import Cells, Indices
 from train.config import Settings
 from train.folds import Split
 from train.loading import load_cells

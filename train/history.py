@@ -12,6 +12,7 @@ from typing import Any
 from edge_runtime import figures
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import write_atomic
+from edge_runtime.memory import PROC, read_kb
 
 HISTORY_NAME = "history.csv"
 CURVES_NAME = "curves.png"
@@ -74,13 +75,12 @@ class Epoch:
 
 def peak_rss_mb() -> float:
     """The most memory that this process has held at once, in MB of 10^6 bytes."""
-    try:
-        # getrusage counts the process that started this one as well, where that was larger.
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
-    except (OSError, StopIteration, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    # getrusage counts the process that started this one as well, where that was larger.
+    peak_kb = read_kb(PROC / "self" / "status", "VmHWM")
+    if peak_kb is not None:
+        return peak_kb * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def read_history(directory: Path) -> list[Epoch]:

@@ -16,8 +16,9 @@ import tf_keras as keras
 from edge_runtime import metrics
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.figures import draw_matrix
+from edge_runtime.groups import sample
 from edge_runtime.progress import progress
-from train.cells import Cells, Indices, sample
+from train.cells import Cells, Indices
 from train.checkpoints import Checkpoints
 from train.config import NetworkSettings, StageSettings
 from train.distribution import Distribution

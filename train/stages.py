@@ -12,9 +12,10 @@ import tf_keras as keras
 
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import read_json, sha256
+from edge_runtime.groups import sample
 from edge_runtime.report import EvalReport, load_report
 from train import network, qat, rundir
-from train.cells import Cells, sample
+from train.cells import Cells
 from train.config import Settings, StageSettings
 from train.distribution import Distribution
 from train.finish import describe, finish, plain_logits

@@ -14,7 +14,7 @@ def test_medians_are_those_of_the_raw_samples(run_file):
 def test_spread(run_file):
     found = latency.load_suite(run_file()).find("decode", "int8")
     assert found.iqr_ms == pytest.approx(2.1)  # from 1.9 to 4.0 by linear interpolation of 1.8, 2.0, 6.0
-    assert found.p90_ms == pytest.approx(5.2)
+    assert found.statistics.p90_ms == pytest.approx(5.2)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ def test_a_model_of_cells_is_measured_on_a_crop_of_the_decoded_field(tmp_path):
     assert made.size_px == {"height_px": 120, "width_px": 160}
     assert (made.pixels[6, 8] == NUCLEUS).all()
     assert made.pixels.shape == (12, 16, 3)
-    # The suite's own picture shows red cells alone: there is something to invoke on all the same.
-    without = subject.load(path, role="int8", picture=picture.generate())
+    # Where a picture shows no cell there is something to invoke on all the same.
+    buffer = io.BytesIO()
+    Image.new("RGB", (320, 240), (220, 200, 205)).save(buffer, "PNG")
+    without = subject.load(path, role="int8", picture=picture.Picture("none.png", buffer.getvalue()))
     assert np.array_equal(without.pixels, golden_input(height_px=12, width_px=16))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from convert.config import Settings
@@ -44,6 +45,23 @@ def released(runs: tuple[Path, Path], settings: Settings, tmp_path_factory: pyte
     out = tmp_path_factory.mktemp("released") / "new" / "bundles"
     convert(*runs, out, settings=settings)
     return out
+
+
+@pytest.fixture(scope="session")
+def networks(runs: tuple[Path, Path]) -> Any:
+    """Both runs, ready to answer in every stage."""
+    from convert.stages import open_networks
+
+    return open_networks(*runs)
+
+
+@pytest.fixture(scope="session")
+def pictures(smear_root: Path, networks: Any) -> Any:
+    """What the networks see of the pictures of TEST, uint8 [8, 24, 32, 3]."""
+    from edge_runtime.dataset import open_dataset
+    from edge_runtime.view import see
+
+    return np.stack([see(image.path, networks.view) for image in open_dataset(smear_root, split="TEST").images])
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from convert.bundle import describe, make_bundle, summary
 from convert.config import Settings
+from convert.metadata import METADATA_NAME
 from edge_runtime.card import load_card
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
@@ -14,11 +15,22 @@ from edge_runtime.evaluation import evaluate
 from edge_runtime.golden import matches
 from edge_runtime.model import Model
 from tests import tiny_model
+from tests.flat import bare
 
 RUN = {
     "labels": list(tiny_model.LABELS),
     "data": {"sha256": "of the images", "n": 12, "sources": {"BLUE": 1, "DARK": 2, "GREEN": 3, "RED": 4}},
-    "settings": {"seed": 5, "network": {"towers": 2, "crop_px": 0, "image_height_px": 12, "image_width_px": 16}},
+    "settings": {
+        "seed": 5,
+        "network": {
+            "towers": 2,
+            "crop_px": 0,
+            "image_height_px": 12,
+            "image_width_px": 16,
+            "white_balance": False,
+            "zoom": 1.0,
+        },
+    },
     "operating_point": {"strength": 1.5},
     "rehearsal": False,
     "provenance": {"commit": "c0ffee"},
@@ -67,12 +79,14 @@ def test_golden_record_is_the_model_s_own_answer():
 
 
 def test_bundle_is_the_model_with_its_figures_and_labels(colors, bundle_file):
-    content = make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors)))
-    assert content.startswith(MODEL)
+    content, report = make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors)))
+    assert bare(content) == MODEL
+    assert METADATA_NAME in content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.read("labels.txt").decode().splitlines() == list(tiny_model.LABELS)
         card = json.loads(archive.read("leukolite.json"))
-    report, _ = evaluate(Classifier(bundle_file(content)), open_dataset(colors, split="TEST"))
+    again, _ = evaluate(Classifier(bundle_file(content)), open_dataset(colors, split="TEST"))
+    assert (report.predictions, summary(report)) == (again.predictions, summary(again))
     assert card["accuracy"] == json.loads(json.dumps(summary(report)))
     assert (card["accuracy"]["n"], card["accuracy"]["accuracy"]) == (8, 1.0)
 
@@ -80,7 +94,7 @@ def test_bundle_is_the_model_with_its_figures_and_labels(colors, bundle_file):
 def test_figures_are_wrong_where_the_model_is(colors):
     (colors / "TEST" / "RED" / "a.png").rename(colors / "TEST" / "BLUE" / "c.png")
     (colors / "TEST" / "DARK" / "b.png").write_bytes(b"no image")
-    figures = load_card(make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors)))).accuracy
+    figures = load_card(make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors)))[0]).accuracy
     assert (figures["split"], figures["n"], figures["n_errors"]) == ("TEST", 8, 1)
     assert figures["accuracy"] == 6 / 8  # one mislabelled, and one that cannot be read counts as missed
     assert figures["per_class"]["BLUE"] == {"n": 3, "tpr": 2 / 3, "tnr": 1.0}
@@ -94,7 +108,7 @@ def test_interval_by_source_needs_groups(colors, tmp_path):
     rows = [f"TEST/{label}/{name}.png,{label},{label}" for label in tiny_model.LABELS for name in "ab"]
     path.write_text("path,source,group\n" + "\n".join(rows) + "\n")
     for groups, interval in ((None, None), (str(path), [1.0, 1.0])):
-        content = make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors), groups=groups))
+        content, _ = make_bundle(MODEL, RUN, variant="int8_qat", settings=Settings(data=str(colors), groups=groups))
         assert load_card(content).accuracy["accuracy_ci95_by_source"] == interval
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from convert.__main__ import main
+from convert.config import BUNDLE_NAMES
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -42,13 +43,13 @@ def test_command_writes_what_the_library_does_in_another_process(runs, smear_roo
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    header, *lines = done.stdout.splitlines()
-    assert header.split() == ["VARIANT", "BYTES", "ACCURACY", "PATH"]
-    assert [line.split()[0] for line in lines] == ["float32", "int8_qat"]
-    for path in released.iterdir():
-        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert done.stdout == (tmp_path / "out" / "variants.md").read_text()
+    assert [line.split()[1] for line in done.stdout.splitlines()[2:7]] == list(BUNDLE_NAMES)
+    for name in ("SHA256SUMS", "calibration.json", *BUNDLE_NAMES.values()):
+        assert (tmp_path / "out" / name).read_bytes() == (released / name).read_bytes(), name
 
 
+@pytest.mark.parametrize("command", [[], ["attribute"]], ids=["convert", "attribute"])
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
@@ -59,14 +60,23 @@ def test_command_writes_what_the_library_does_in_another_process(runs, smear_roo
     ],
     ids=["float", "data", "split", "groups"],
 )
-def test_what_cannot_be_used_is_one_line_and_status_2(capsys, runs, smear_root, tmp_path, changes, match):
-    assert main(options(runs, smear_root, tmp_path / "out", **changes)) == 2
+def test_what_cannot_be_used_is_one_line_and_status_2(capsys, runs, smear_root, tmp_path, changes, match, command):
+    assert main([*command, *options(runs, smear_root, tmp_path / "out", **changes)]) == 2
     said = capsys.readouterr()
     assert re.search(f"^convert: error: expected .*{match}.*, got.+; .+\n", said.err, re.MULTILINE), said.err
     assert said.out == ""
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_option_is_one_line_and_status_2(capsys):
-    assert status_of(["--float", "a"]) == 2
-    assert re.fullmatch("convert: error: expected .+, got.+--qat.+; .+\n", capsys.readouterr().err)
+@pytest.mark.parametrize("command", [[], ["attribute"]], ids=["convert", "attribute"])
+def test_missing_option_is_one_line_and_status_2(capsys, command):
+    assert status_of([*command, "--float", "a"]) == 2
+    help_of = " ".join(["convert", *command])
+    assert re.fullmatch(
+        f"convert: error: expected .+, got.+: --qat, --data, --out; see `{help_of} --help`\n", capsys.readouterr().err
+    )
+
+
+def test_unknown_command_is_one_line_and_status_2(capsys):
+    assert status_of(["atribute", "--float", "a"]) == 2
+    assert re.fullmatch("convert: error: expected .+, got.+atribute.+; .+\n", capsys.readouterr().err)

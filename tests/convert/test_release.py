@@ -1,37 +1,48 @@
 import hashlib
 import json
+import shutil
+from collections import Counter
 
 import pytest
 
 from convert import release
 from convert.config import Settings
 from convert.lowering import lower
-from convert.release import Bundle, convert, table
+from convert.release import convert
+from convert.variants import to_markdown
 from edge_runtime.card import load_card
 from edge_runtime.classifier import Classifier
-from edge_runtime.dataset import open_dataset
+from edge_runtime.dataset import digest, open_dataset
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.evaluation import evaluate
 from edge_runtime.golden import matches
 from edge_runtime.groups import read_groups
 from edge_runtime.model import Model
 
-NAMES = {"float32": "leukolite-float32.tflite", "int8_qat": "leukolite-int8.tflite"}
+# All but the last are of the float run.
+NAMES = {
+    "float32": "leukolite-float32.tflite",
+    "float16": "leukolite-float16.tflite",
+    "dynamic": "leukolite-dynamic.tflite",
+    "int8_ptq": "leukolite-int8-ptq.tflite",
+    "int8_qat": "leukolite-int8.tflite",
+}
+TABLES = ("calibration.json", "variants.json", "variants.md")
 
 
-def test_bundles_and_their_digests_are_all_there_is(released):
-    assert sorted(path.name for path in released.iterdir()) == ["SHA256SUMS", *sorted(NAMES.values())]
+def test_bundles_their_digests_and_two_tables_are_all_there_is(released):
+    assert sorted(path.name for path in released.iterdir()) == sorted(["SHA256SUMS", *NAMES.values(), *TABLES])
     lines = (released / "SHA256SUMS").read_text().splitlines()
     digests = {name: hashlib.sha256((released / name).read_bytes()).hexdigest() for name in NAMES.values()}
     assert lines == [f"{digest}  {name}" for name, digest in digests.items()]
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_card_fits_its_run_and_its_model(released, runs, smear_root, number):
-    variant, name = list(NAMES.items())[number]
-    content = (released / name).read_bytes()
-    card, run = load_card(content), json.loads((runs[number] / "run.json").read_text())
-    assert card.variant == run["variant"] == variant
+@pytest.mark.parametrize("variant", NAMES)
+def test_card_fits_its_run_and_its_model(released, runs, smear_root, variant):
+    content = (released / NAMES[variant]).read_bytes()
+    card, run = load_card(content), json.loads((runs[variant == "int8_qat"] / "run.json").read_text())
+    assert card.variant == variant
+    assert (card.training["calibration"] is not None) == (variant == "int8_ptq")
     assert list(card.labels) == run["labels"]
     assert (card.input.height, card.input.width) == (24, 32)
     assert card.training["seed"] == 3
@@ -57,17 +68,36 @@ def test_figures_in_the_card_are_those_that_evaluation_finds(released, smear_roo
 
 
 def test_what_is_returned_is_what_was_written(runs, settings, tmp_path):
-    bundles = convert(*runs, tmp_path, settings=settings)
-    assert [(bundle.variant, bundle.path.name) for bundle in bundles] == list(NAMES.items())
-    for bundle in bundles:
-        assert bundle.size_bytes == bundle.path.stat().st_size
-        assert bundle.accuracy == load_card(bundle.path).accuracy["accuracy"]
+    variants = convert(*runs, tmp_path, settings=settings)
+    assert [(each.variant, each.file) for each in variants] == list(NAMES.items())
+    for each in variants:
+        assert each.size_bytes == (tmp_path / each.file).stat().st_size
+        assert each.accuracy == load_card(tmp_path / each.file).accuracy["accuracy"]
+    kept = json.loads((tmp_path / "variants.json").read_text())["variants"]
+    assert kept == json.loads(json.dumps([each.to_json() for each in variants]))
+    assert (tmp_path / "variants.md").read_text() == to_markdown(variants)
+
+
+def test_calibrated_on_train_alone_and_on_record(released, smear_root):
+    kept = json.loads((released / "calibration.json").read_text())
+    train = open_dataset(smear_root, split="TRAIN")
+    assert kept["names"] == [train.images[index].name for index in kept["indices"]]
+    assert Counter(name.split("/")[1] for name in kept["names"]) == train.counts()  # all of so few
+    card = load_card(released / NAMES["int8_ptq"])
+    assert card.training["calibration"] == {name: kept[name] for name in card.training["calibration"]}
+    assert (kept["split"], kept["data_sha256"]) == ("TRAIN", digest(train.images))
 
 
 def test_same_runs_give_the_same_bytes(released, runs, settings, tmp_path):
     convert(*runs, tmp_path, settings=settings)
-    for path in released.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+    for name in ("SHA256SUMS", "calibration.json", *NAMES.values()):
+        assert (tmp_path / name).read_bytes() == (released / name).read_bytes(), name
+
+
+def test_signature_of_earlier_bundles_goes_with_them(runs, settings, tmp_path):
+    (tmp_path / "model.sig").write_bytes(b"of others")
+    convert(*runs, tmp_path, settings=settings)
+    assert not (tmp_path / "model.sig").exists()
 
 
 def test_runs_given_the_wrong_way_round_are_refused(refused, runs, settings, tmp_path):
@@ -111,10 +141,10 @@ def test_run_that_is_not_finished_is_refused(refused, runs, changed, settings, t
 
 
 def test_nothing_is_written_when_one_fails(refused, runs, settings, tmp_path, monkeypatch):
-    def fail(saved_model, *, variant):
+    def fail(saved_model, *, variant, calibration):
         if variant == "int8_qat":
             raise LeukoliteError(expected="an integer graph", found="floats", remedy="none")
-        return lower(saved_model, variant=variant)
+        return lower(saved_model, variant=variant, calibration=calibration)
 
     monkeypatch.setattr(release, "lower", fail)
     with refused("an integer graph"):
@@ -124,18 +154,8 @@ def test_nothing_is_written_when_one_fails(refused, runs, settings, tmp_path, mo
 
 def test_earlier_bundles_stay_when_one_fails(refused, runs, settings, tmp_path, colors):
     convert(*runs, tmp_path / "out", settings=settings)
+    shutil.copytree(colors / "TEST", colors / "TRAIN")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     with refused("images in class folders among EOSINOPHIL"):
         convert(*runs, tmp_path / "out", settings=Settings(data=str(colors)))
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
-
-
-def test_table_has_a_line_for_each_bundle(tmp_path):
-    bundles = [
-        Bundle(path=tmp_path / "a.tflite", variant="float32", size_bytes=1234567, accuracy=0.91234),
-        Bundle(path=tmp_path / "b\n.tflite", variant="int8_qat", size_bytes=7, accuracy=None),
-    ]
-    header, first, second = table(bundles)
-    assert header.split() == ["VARIANT", "BYTES", "ACCURACY", "PATH"]
-    assert first.split() == ["float32", "1234567", "0.9123", str(tmp_path / "a.tflite")]
-    assert second.split() == ["int8_qat", "7", "-", str(tmp_path / "b\\n.tflite")]

@@ -1,13 +1,16 @@
 import io
 import json
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from edge_runtime.card import CARD_NAME, LABELS_NAME, Card, attach, load_card, read_model
+from edge_runtime.files import sha256
 from edge_runtime.view import View
-from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes
+from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes, save
+
+ATTACHED = replace(CARD, model_sha256=sha256(model_bytes()))
 
 
 def with_card_text(text: bytes) -> bytes:
@@ -21,9 +24,9 @@ def with_card_text(text: bytes) -> bytes:
 def test_card_comes_back_whole(tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(attach(model_bytes(), CARD))
-    assert load_card(path) == CARD
-    assert load_card(str(path)) == CARD
-    assert load_card(path.read_bytes()) == CARD
+    assert load_card(path) == ATTACHED
+    assert load_card(str(path)) == ATTACHED
+    assert load_card(path.read_bytes()) == ATTACHED
 
 
 def test_bundle_is_the_model_and_a_zip_that_any_tool_reads():
@@ -33,7 +36,7 @@ def test_bundle_is_the_model_and_a_zip_that_any_tool_reads():
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == sorted([CARD_NAME, LABELS_NAME])
         assert archive.read(LABELS_NAME).decode().splitlines() == list(LABELS)
-        assert json.loads(archive.read(CARD_NAME)) == json.loads(json.dumps(asdict(CARD)))
+        assert json.loads(archive.read(CARD_NAME)) == json.loads(json.dumps(asdict(ATTACHED)))
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
         # No date of making: the same model must give the same bytes tomorrow.
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -44,6 +47,41 @@ def test_same_model_and_card_give_the_same_bytes():
     assert attach(model_bytes(), CARD) != bundle_bytes(licence="none")
 
 
+def test_a_model_that_its_card_was_not_attached_to_is_refused(refused):
+    flipped = bytearray(bundle_bytes())
+    flipped[len(model_bytes()) // 2] ^= 1
+    with refused(f"the model of SHA-256 {ATTACHED.model_sha256} that the card in the model describes"):
+        load_card(bytes(flipped))
+
+
+def test_a_card_from_before_it_held_the_digest_is_read():
+    old = {name: value for name, value in CARD.to_json().items() if name != "model_sha256"}
+    assert load_card(with_card_text(json.dumps(old).encode())) == CARD
+
+
+@pytest.mark.parametrize(
+    ("member", "remedy"),
+    [
+        ("other.txt", "or give its labels with --labels$"),
+        (LABELS_NAME, "--labels: they are in its labels.txt, which `unzip -p` prints$"),
+        (CARD_NAME, "use a bundle that `python -m convert` wrote$"),
+    ],
+)
+def test_who_has_no_card_is_told_of_labels_and_who_has_a_damaged_one_is_not(member, remedy, refused):
+    buffer = io.BytesIO(model_bytes())
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(member, "no card")
+    with refused(remedy):
+        load_card(buffer.getvalue())
+
+
+def test_a_card_in_a_file_that_is_another_than_listed_is_refused(tmp_path, refused):
+    path = save(tmp_path / "model.tflite", bundle_bytes())
+    path.write_bytes(bundle_bytes(licence="none"))
+    with refused("that .*SHA256SUMS lists"):
+        load_card(path)
+
+
 def test_labels_beyond_ascii_survive():
     assert load_card(bundle_bytes(labels=("Neutrophil (segmentkernig)", "白血球", "c", "d"))).labels[1] == "白血球"
 
@@ -52,7 +90,7 @@ def test_a_later_field_is_ignored():
     assert Card.from_json({**CARD.to_json(), "mood": "good"}) == CARD
 
 
-@pytest.mark.parametrize("field", [name for name in CARD.to_json() if name != "schema_version"])
+@pytest.mark.parametrize("field", sorted(CARD.to_json().keys() - {"schema_version", "model_sha256"}))
 def test_missing_field_is_refused_by_name(field, refused):
     fields = CARD.to_json()
     del fields[field]
@@ -180,7 +218,7 @@ def test_flipped_bits_in_the_card_are_noticed_or_harmless(refused):
                 load_card(bytes(damaged))
             continue
         try:
-            assert load_card(bytes(damaged)) == CARD
+            assert load_card(bytes(damaged)) == ATTACHED
         except Exception as error:
             with refused():
                 raise error

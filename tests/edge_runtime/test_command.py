@@ -1,10 +1,11 @@
 import argparse
 import sys
+import warnings
 
 import pytest
 
-from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, run
-from edge_runtime.errors import LeukoliteError
+from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, run
+from edge_runtime.errors import LeukoliteError, LeukoliteWarning
 
 
 def parser(call) -> Parser:
@@ -102,3 +103,22 @@ def test_complaints_and_notes_are_told_apart(capsys):
     complain("tool", "bad")
     note("tool", "fine")
     assert capsys.readouterr() == ("", "tool: error: bad\ntool: fine\n")
+
+
+def test_warnings_become_notes_when_the_block_is_over(capsys):
+    with noted("tool"):
+        for _ in range(2):  # said each time, though from one line
+            warnings.warn("odd\nmodel", LeukoliteWarning, stacklevel=1)
+        assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "tool: odd model\n" * 2
+
+
+def test_an_error_stands_alone(capsys):
+    def load() -> None:
+        with noted("tool"):
+            warnings.warn("odd model", LeukoliteWarning, stacklevel=1)
+            raise LeukoliteError(expected="a", found="b", remedy="c")
+
+    with pytest.raises(LeukoliteError):
+        load()
+    assert capsys.readouterr().err == ""

@@ -1,11 +1,16 @@
 import pytest
 
-from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.errors import LeukoliteError, listed, reason, show
 
 
 def test_message_says_expected_found_and_remedy():
     error = LeukoliteError(expected="a cat", found="a dog", remedy="feed it")
     assert str(error) == "expected a cat, got a dog; feed it"
+
+
+def test_the_three_parts_can_be_asked_for():
+    error = LeukoliteError(expected="a", found="b", remedy="c")
+    assert (error.expected, error.found, error.remedy) == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -31,3 +36,11 @@ def test_show_is_printable_on_one_line(name, shown):
 )
 def test_reason_is_one_line_with_the_type(error, text):
     assert reason(error) == text
+
+
+@pytest.mark.parametrize(
+    ("findings", "text"),
+    [(["a"], "a"), (["a", "b", "c"], "a; b; c"), (["a", "b", "c", "d", "e"], "a; b; c; and 2 more")],
+)
+def test_listed_names_three_and_counts_the_others(findings, text):
+    assert listed(findings) == text

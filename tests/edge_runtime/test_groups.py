@@ -3,9 +3,17 @@ from collections import Counter
 import pytest
 
 from edge_runtime.dataset import LabelledImage, open_dataset
-from edge_runtime.groups import Origin, read_groups
+from edge_runtime.groups import Origin, read_groups, sample
 
 HEADER = "path,source,group\n"
+
+
+def labelled(*labels: str) -> list[LabelledImage]:
+    return [LabelledImage(f"/d/{label}/{n}.png", f"{label}/{n}.png", label) for n, label in enumerate(labels)]
+
+
+def origins_of(*numbers: int) -> list[Origin]:
+    return [Origin(f"s{number}", f"g{number}") for number in numbers]
 
 
 @pytest.fixture
@@ -134,6 +142,29 @@ def test_missing_file_and_folder_are_refused(tmp_path, refused):
         read_groups(tmp_path / "none.csv")
     with refused("Is a directory"):
         read_groups(tmp_path)
+
+
+def test_sample_is_balanced_by_class_and_takes_all_of_a_small_one():
+    images = labelled(*["A"] * 30, *["B"] * 3, *["C"] * 10)
+    chosen = sample(images, origins_of(*range(43)), per_class=5, seed=0)
+    assert Counter(images[i].label for i in chosen) == {"A": 5, "B": 3, "C": 5}
+    assert chosen == sorted(set(chosen))
+
+
+@pytest.mark.parametrize(
+    ("per_class", "shares"), [(3, [1, 1, 1]), (5, [1, 2, 2]), (6, [2, 2, 2]), (8, [2, 2, 4]), (99, [2, 2, 26])]
+)
+def test_sample_spreads_over_groups(per_class, shares):
+    origins = origins_of(0, 0, 1, 1, *[2] * 26)
+    chosen = sample(labelled(*["A"] * 30), origins, per_class=per_class, seed=0)
+    assert sorted(Counter(origins[i].group for i in chosen).values()) == shares
+
+
+def test_sample_depends_on_the_seed_alone():
+    arguments = labelled(*["A"] * 50), origins_of(*[n % 5 for n in range(50)])
+    first, again, other = (sample(*arguments, per_class=10, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
 
 
 def test_real_groups_cover_the_real_test_split(data_root):

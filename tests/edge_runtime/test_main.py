@@ -170,6 +170,8 @@ def test_model_that_cannot_be_used_has_status_2(leukolite, colors, tmp_path, con
         ["evaluate", "--data", "x"],
         ["evaluate", "--report", "x"],
         ["gate", "--candidate", "x"],
+        ["classify", "x.png", "--golden", "maybe"],
+        ["bulk", "in", "out", "--golden", "warn"],
         ["clasify", "x.png"],
     ],
     ids=" ".join,

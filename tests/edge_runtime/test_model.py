@@ -38,6 +38,14 @@ def test_predicts_the_right_class(model, label):
     assert probabilities.min() >= 0
 
 
+def test_reference_kernels_use_no_delegate_and_answer_alike():
+    fast, plain = Model(model_bytes()), Model(model_bytes(), reference_kernels=True)
+    assert (fast.uses_delegate, plain.uses_delegate) == (True, False)
+    for color in np.random.default_rng(1).integers(0, 256, (20, 3)):
+        difference = np.abs(fast.predict(filled(tuple(color))) - plain.predict(filled(tuple(color))))
+        assert difference.max() < 0.05  # one step of the logits, 16 / 255, moves a probability by a quarter of it
+
+
 def test_int8_agrees_with_float32():
     quantized, real = Model(model_bytes()), Model(model_bytes(quantized=False))
     for color in np.random.default_rng(1).integers(0, 256, (20, 3)):

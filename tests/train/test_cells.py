@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.dataset import LabelledImage, open_dataset
+from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.groups import Origin, read_groups
 from edge_runtime.view import View
 from train import cells as cells_module
-from train.cells import check, deal, find_groups, gather, open_training_data, sample
+from train.cells import check, deal, find_groups, gather, open_training_data
 
 
 def made_up(*counts: int, of: int = 4) -> tuple[np.ndarray, list[str]]:
@@ -19,14 +19,6 @@ def made_up(*counts: int, of: int = 4) -> tuple[np.ndarray, list[str]]:
     classes = np.repeat(np.arange(len(counts)), [count * of for count in counts])
     groups = [f"g{c}-{n}" for c, count in enumerate(counts) for n in range(count) for _ in range(of)]
     return classes, groups
-
-
-def labelled(*labels: str) -> list[LabelledImage]:
-    return [LabelledImage(f"/d/{label}/{n}.png", f"{label}/{n}.png", label) for n, label in enumerate(labels)]
-
-
-def group_numbers(*numbers: int) -> list[Origin]:
-    return [Origin(f"s{number}", f"g{number}") for number in numbers]
 
 
 @pytest.fixture
@@ -96,32 +88,6 @@ def test_deal_refuses_fewer_groups_than_folds(refused, groups, folds):
 
 def test_deal_accepts_as_many_groups_as_folds():
     assert sorted(set(deal(*made_up(5), folds=5, seed=0))) == [0, 1, 2, 3, 4]
-
-
-# sample
-
-
-def test_sample_is_balanced_by_class_and_takes_all_of_a_small_one():
-    images = labelled(*["A"] * 30, *["B"] * 3, *["C"] * 10)
-    chosen = sample(images, group_numbers(*range(43)), per_class=5, seed=0)
-    assert Counter(images[i].label for i in chosen) == {"A": 5, "B": 3, "C": 5}
-    assert chosen == sorted(set(chosen))
-
-
-@pytest.mark.parametrize(
-    ("per_class", "shares"), [(3, [1, 1, 1]), (5, [1, 2, 2]), (6, [2, 2, 2]), (8, [2, 2, 4]), (99, [2, 2, 26])]
-)
-def test_sample_spreads_over_groups(per_class, shares):
-    origins = group_numbers(0, 0, 1, 1, *[2] * 26)
-    chosen = sample(labelled(*["A"] * 30), origins, per_class=per_class, seed=0)
-    assert sorted(Counter(origins[i].group for i in chosen).values()) == shares
-
-
-def test_sample_depends_on_the_seed_alone():
-    arguments = labelled(*["A"] * 50), group_numbers(*[n % 5 for n in range(50)])
-    first, again, other = (sample(*arguments, per_class=10, seed=seed) for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
 
 
 # find_groups

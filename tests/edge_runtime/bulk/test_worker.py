@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from edge_runtime.bulk.worker import ATTEMPTS, RETRY_AFTER_S, Job, Worker
 from edge_runtime.classifier import Classifier
 from tests import cluster
 from tests.conftest import COLORS
+from tests.tiny_model import CARD, bundle_bytes, save
 
 cluster.require("pyarrow")
 
@@ -50,6 +52,13 @@ def test_rows_are_what_classify_says_in_the_plans_order(job):
             assert (row["label"], row["confidence"], row["error"]) == (said.label, said.confidence, said.error)
     assert [row["label"] for row in rows(job, 0)] == ["BLUE", "BLUE", "DARK", "DARK"]
     assert rows(job, 1)[-1]["error"].startswith("expected a readable")
+
+
+def test_a_worker_whose_machine_computes_otherwise_is_none(job, tmp_path, refused):
+    path = save(tmp_path / "strange.tflite", bundle_bytes(golden={**CARD.golden, "output": [56, 91, 55, 54]}))
+    with refused("golden picture"):
+        Worker(replace(job, classifier=Classifier(path)))
+    Worker(replace(job, classifier=Classifier(path, golden="off")))
 
 
 def test_objects_are_classified_as_files_are(job, far):

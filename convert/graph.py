@@ -1,0 +1,132 @@
+"""A .tflite as its operators and tensors, read without running it: what the proofs of conversion look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_runtime.errors import LeukoliteError, reason, show
+
+NAME_CHARACTERS = 48  # the converter joins the names of all that it fused
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor; `kind` is a name of the schema's TensorType. No scales: it is not quantised."""
+
+    index: int
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    constant: bool
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+
+    def __str__(self) -> str:
+        short = self.name if len(self.name) <= NAME_CHARACTERS else f"{self.name[:NAME_CHARACTERS]}..."
+        return f"'{show(short)}'" if short else f"tensor {self.index}"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One step; `name` is one of the schema's BuiltinOperator. An optional input that is not given is None."""
+
+    name: str
+    version: int
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} to {', '.join(map(str, self.outputs))}"
+
+    def input(self, position: int) -> Tensor | None:
+        """What it reads there, None where nothing is given."""
+        return self.inputs[position] if position < len(self.inputs) else None
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that it reads and writes."""
+        yield from (tensor for tensor in (*self.inputs, *self.outputs) if tensor is not None)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model; operators in the order in which they run."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def ends(self) -> tuple[Tensor, ...]:
+        """What the caller sets, and what the caller gets."""
+        return (*self.inputs, *self.outputs)
+
+
+def read_graph(content: bytes) -> Graph:
+    """The graph in the bytes of a .tflite.
+
+    Raises LeukoliteError when they are none, or hold more than one graph, as loops and branches do.
+    """
+    try:
+        if content[4:8] != b"TFL3":
+            raise ValueError("other bytes where TFL3 should stand")
+        model = schema.ModelT.InitFromPackedBuf(content)
+        (graph,) = model.subgraphs
+        return _graph(model, graph)
+    except Exception as error:  # damaged offsets surface as errors of many kinds
+        raise LeukoliteError(
+            expected="the bytes of a .tflite with one graph",
+            found=reason(error)[:300],
+            remedy="convert the network again",
+        ) from error
+
+
+def _graph(model: Any, graph: Any) -> Graph:
+    """The same in our own terms."""
+    kinds, operators = _names(schema.TensorType), _names(schema.BuiltinOperator)
+    tensors = tuple(_tensor(index, tensor, model, kinds) for index, tensor in enumerate(graph.tensors))
+    return Graph(
+        tensors=tensors,
+        operators=tuple(_operator(operator, model, operators, tensors) for operator in graph.operators),
+        inputs=tuple(tensors[index] for index in graph.inputs),
+        outputs=tuple(tensors[index] for index in graph.outputs),
+    )
+
+
+def _tensor(index: int, tensor: Any, model: Any, kinds: dict[int, str]) -> Tensor:
+    """A tensor; constant where its buffer holds bytes."""
+    data, quantization = model.buffers[tensor.buffer].data, tensor.quantization
+    return Tensor(
+        index=index,
+        name=(tensor.name or b"").decode("utf-8", "replace"),
+        kind=kinds[tensor.type],
+        shape=tuple(int(side) for side in _list(tensor.shape)),
+        constant=data is not None and len(data) > 0,
+        scales=tuple(float(scale) for scale in _list(quantization and quantization.scale)),
+        zero_points=tuple(int(zero) for zero in _list(quantization and quantization.zeroPoint)),
+        axis=quantization.quantizedDimension if quantization else 0,
+    )
+
+
+def _operator(operator: Any, model: Any, names: dict[int, str], tensors: tuple[Tensor, ...]) -> Operator:
+    """An operator; codes above 127 stand in a field of their own, and old files have but the old field."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return Operator(
+        name=names[max(code.builtinCode, code.deprecatedBuiltinCode)],
+        version=code.version,
+        inputs=tuple(tensors[index] if index >= 0 else None for index in _list(operator.inputs)),
+        outputs=tuple(tensors[index] for index in _list(operator.outputs)),
+    )
+
+
+def _list(values: Any) -> Any:
+    """A vector of the schema; one that is absent is empty."""
+    return () if values is None else values
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    """Number to name of an enumeration of the schema."""
+    return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}
