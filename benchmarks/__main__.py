@@ -319,7 +319,7 @@ def _billion(args: argparse.Namespace) -> int:
 
 def _mutations(args: argparse.Namespace) -> int:
     """Run the campaign; status 1 when the gate let a mutant pass that loses too much, or failed one that does not."""
-    from benchmarks import campaign, readme
+    from benchmarks import campaign, caught, readme
     from edge_runtime.files import write_json
     from edge_runtime.progress import progress
 
@@ -329,11 +329,11 @@ def _mutations(args: argparse.Namespace) -> int:
     with progress("mutations") as advance:
         trials = campaign.run(settings, advance=advance)
     write_json(args.out, campaign.to_json(settings, trials))
-    text = campaign.to_markdown(trials)
+    text = caught.to_markdown(trials)
     if args.readme:
         readme.update(args.readme, "mutations", text)
     sys.stdout.write(text)
-    wrong = [*campaign.missed(trials), *campaign.accused(trials)]
+    wrong = [*caught.missed(trials), *caught.accused(trials)]
     for trial in wrong:
         note(PROG, f"{trial.name}: {trial.verdict}, though its worst figure is {trial.excess} beyond its limit")
     return FAILED if wrong else DONE

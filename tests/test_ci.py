@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 
 from benchmarks import mutants
 from edge_runtime.__main__ import build_parser
-from edge_runtime.card import attach, read_model
+from edge_runtime.card import read_model
 from edge_runtime.command import DONE, FAILED
 from edge_runtime.gate import load_policy
 from edge_runtime.model import read_signature
@@ -74,9 +73,10 @@ def workplace(tmp_path_factory) -> Path:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    for name in ("reference", "int8"):  # stands for `--labels`
-        card = replace(tiny_model.CARD, labels=LABELS, variant="float32" if name == "reference" else "int8_ptq")
-        (folder / f"{name}.tflite").write_bytes(attach(read_model(folder / f"{name}.tflite"), card))
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
+    names = [path.relative_to(folder / "images") for path in sorted((folder / "images").rglob("*.png"))]
+    rows = "".join(f"{name},{name},{name}\n" for name in names)  # each is a cell of its own
+    (folder / "groups.csv").write_text("path,source,group\n" + rows)
     return folder
 
 
@@ -102,10 +102,6 @@ def test_three_commands_give_a_green_job_and_a_red_one(workplace, monkeypatch):
     (workplace / "gate.toml").write_text(snippet("toml", "max_tpr_drop"))
     commands = [line.split()[1:] for line in snippet("", "--labels").splitlines()]
     assert [command[0] for command in commands] == ["evaluate", "evaluate", "gate"]
-    for command in commands:
-        for option in ("--labels", "--groups"):  # the tests' bundles have labels inside, and each image is a cell
-            if option in command:
-                del command[command.index(option) : command.index(option) + 2]
     assert [leukolite(workplace, *command).returncode for command in commands[:2]] == [DONE, DONE]
     done = leukolite(workplace, *commands[2], "--json", "v.json")
     # Thirty images settle no drop of five points: the page's policy reports that.
@@ -113,7 +109,7 @@ def test_three_commands_give_a_green_job_and_a_red_one(workplace, monkeypatch):
     (workplace / "gate.toml").write_text("max_accuracy_drop = 0.2\nmax_tpr_drop = 0.2\nmax_tnr_drop = 0.2\n")
     done = leukolite(workplace, *commands[2])
     assert (done.returncode, done.stdout.splitlines()[-1][:10]) == (DONE, "gate: PASS")
-    worse = mutants.bundle("int8.tflite", mutants.find("int8.tflite", None))
+    worse = mutants.damaged(read_model("int8.tflite"), mutants.find("int8.tflite", None))
     (workplace / "worse.tflite").write_bytes(worse)
     leukolite(workplace, *["worse.tflite" if part == "int8.tflite" else part for part in commands[1]])
     done = leukolite(workplace, *commands[2])
@@ -149,7 +145,7 @@ def test_options_that_the_page_and_the_action_name_exist():
     commands = build_parser()._subparsers._group_actions[0].choices.values()
     known = {option for command in commands for option in command._option_string_actions}
     text = (CHECKOUT / "action.yml").read_text().replace("pip install --quiet", "") + snippet("", "--labels")
-    assert set(re.findall(r"(?<=\s)--[a-z]+(?=\s)", text)) - known <= {"--labels"}
+    assert set(re.findall(r"(?<=\s)--[a-z]+(?=\s)", text)) - known == set()
 
 
 class Action:
@@ -188,14 +184,16 @@ class Action:
 @pytest.fixture
 def action(workplace, tmp_path) -> Action:
     (tmp_path / "images").symlink_to(workplace / "images")
-    for name in ("int8", "reference"):
-        (tmp_path / f"{name}.tflite").symlink_to(workplace / f"{name}.tflite")
+    for name in ("int8.tflite", "reference.tflite", "labels.txt"):
+        (tmp_path / name).symlink_to(workplace / name)
     return Action(tmp_path)
 
 
 def test_the_action_gates_models_and_reports(action):
     (action.folder / "p.toml").write_text("max_accuracy_drop = 0.2\nmax_tpr_drop = 0.2\nmax_tnr_drop = 0.2\n")
-    done = action.run(candidate="int8.tflite", reference="reference.tflite", data="images", policy="p.toml")
+    done = action.run(
+        candidate="int8.tflite", reference="reference.tflite", data="images", labels="labels.txt", policy="p.toml"
+    )
     assert done.returncode == 0, done.stderr
     out = action.folder / "leukolite-gate"
     names = {"candidate.json", "reference.json", "verdict.json", "junit.xml", "summary.md", "page.html"}

@@ -46,8 +46,8 @@ def notes(verdict: Verdict) -> Sequence[str]:
 
 
 def number(value: float) -> str:
-    """Four digits behind the point; what is larger than a share as it is."""
-    return f"{value:.4f}" if abs(value) <= 1 else f"{value:,g}"
+    """Four digits behind the point, but a whole number above 1, such as one of bytes, as it is."""
+    return f"{value:,.0f}" if abs(value) > 1 and value == round(value) else f"{value:.4f}"
 
 
 def interval(ends: Interval | None) -> str:
@@ -57,7 +57,7 @@ def interval(ends: Interval | None) -> str:
 
 def _rule(rule: Rule) -> Sequence[str]:
     """One rule's row."""
-    seen = (f"{rule.limit:g}", number(rule.observed), interval(rule.ci95))
+    seen = (f"{rule.limit:,.10g}", number(rule.observed), interval(rule.ci95))
     return (rule.verdict, rule.name, show(rule.label), *seen, rule.reason)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.metrics import confusion_matrix, one_against_rest
+from edge_runtime.metrics import Counts, Rates, confusion_matrix, one_against_rest
 from edge_runtime.report import EvalReport, Outcome
 
 Indices = npt.NDArray[np.int64]
@@ -48,6 +48,8 @@ class Pairs:
 def pair(candidate: EvalReport, reference: EvalReport) -> Pairs:
     """Bring the predictions together; raises LeukoliteError where that would compare apples with pears."""
     _check_alike(candidate, reference)
+    if len(candidate.labels) < 2:
+        raise _unlike("at least two classes, one to be told from the other", ", ".join(map(show, candidate.labels)))
     for role, report in (("candidate", candidate), ("reference", reference)):
         _check_sound(report, role=role)
     labels = tuple(candidate.labels)
@@ -85,38 +87,50 @@ def _check_alike(candidate: EvalReport, reference: EvalReport) -> None:
 
 def _check_sound(report: EvalReport, *, role: str) -> None:
     """Every class has images, and the figures are those of the predictions: no NaN, no gap, no slip of a hand."""
+    shown = {row.true for row in report.predictions}
     for label in report.labels:
-        if label not in report.per_class or not any(row.true == label for row in report.predictions):
+        if label not in report.per_class or label not in shown:
             raise LeukoliteError(
                 expected=f"images of every class in the {role}'s report",
                 found=f"none of {show(label)}",
                 remedy="evaluate on images of every class",
             )
-    matrix = confusion_matrix(
-        _numbers([row.true for row in report.predictions], report.labels),
-        _numbers([row.predicted for row in report.predictions], report.labels),
-        classes=len(report.labels),
-    )
-    counted = {
-        "n": int(matrix.sum()),
-        "n_errors": int(matrix[:, -1].sum()),
-        "confusion_matrix": matrix[:, :-1].tolist(),
-        "per_class": [(r.n, r.tp, r.fp, r.fn, r.tn, r.tpr, r.tnr) for r in one_against_rest(matrix)],
-    }
-    for name, value in counted.items():
-        found = getattr(report, name)
-        if name == "per_class":
-            found = [(r.n, r.tp, r.fp, r.fn, r.tn, r.tpr, r.tnr) for r in (found[label] for label in report.labels)]
-        if found != value:
-            raise _unsound(role, f"another {name} than that of its predictions")
-    accuracy = float(np.trace(matrix[:, :-1]) / matrix.sum())
-    if not isinstance(report.accuracy, int | float) or not abs(report.accuracy - accuracy) <= _SAME:
-        raise _unsound(role, f"accuracy {report.accuracy}, where its predictions give {accuracy:.4f}")
+    _check_counts(report, role=role)
     if len({row.path for row in report.predictions}) < report.n:
         raise _unsound(role, "an image twice")
     if not all(row.confidence is None or _is_share(row.confidence) for row in report.predictions):
         raise _unsound(role, "a confidence that is none")
     _check_clock(report, role=role)
+
+
+def _check_counts(report: EvalReport, *, role: str) -> None:
+    """What the report says of its predictions is what they say themselves."""
+    true, predicted = (
+        _numbers([getattr(row, name) for row in report.predictions], report.labels) for name in ("true", "predicted")
+    )
+    matrix = confusion_matrix(true, predicted, classes=len(report.labels))
+    figures = {
+        "n": (report.n, int(matrix.sum())),
+        "n_errors": (report.n_errors, int(matrix[:, -1].sum())),
+        "confusion_matrix": (report.confusion_matrix, matrix[:, :-1].tolist()),
+        "per_class": ([_counts(report.per_class[label]) for label in report.labels], _all_counts(matrix)),
+    }
+    for name, (said, counted) in figures.items():
+        if said != counted:
+            raise _unsound(role, f"another {name} than that of its predictions")
+    accuracy = float((true == predicted).mean())
+    if not isinstance(report.accuracy, int | float) or not abs(report.accuracy - accuracy) <= _SAME:
+        raise _unsound(role, f"accuracy {report.accuracy}, where its predictions give {accuracy:.4f}")
+
+
+def _all_counts(matrix: Counts) -> list[tuple[float | None, ...]]:
+    """Of every class."""
+    return [_counts(rates) for rates in one_against_rest(matrix)]
+
+
+def _counts(rates: Rates) -> tuple[float | None, ...]:
+    """What a class's rates are made of, and they themselves; not their intervals."""
+    return (rates.n, rates.tp, rates.fp, rates.fn, rates.tn, rates.tpr, rates.tnr)
 
 
 def _check_clock(report: EvalReport, *, role: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_runtime.gate.columns import number
 from edge_runtime.gate.estimates import ACCURACY, ECE, OVERALL, TNR, TPR, Estimate, Estimates
 from edge_runtime.gate.policy import INTERVAL, Policy
 from edge_runtime.gate.statistics import TAIL, further_units, holm
@@ -94,7 +95,8 @@ class Budget:
     def judge(self) -> Rule:
         """The verdict."""
         met = self.cost <= self.limit
-        reason = f"{self.cost:,g} {self.unit} is {'at most' if met else 'more than'} {self.limit:,g} {self.unit}"
+        relation = "at most" if met else "more than"
+        reason = f"{number(self.cost)} {self.unit} is {relation} {self.limit:,.10g} {self.unit}"
         return Rule(self.name, OVERALL, self.limit, self.cost, None, PASS if met else FAIL, reason)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import campaign, mutants
+from benchmarks import campaign, caught, mutants
 from benchmarks.campaign import Settings, Trial
 from benchmarks.readme import is_current
 from edge_runtime.card import read_model
@@ -37,11 +37,11 @@ def refused_one() -> Trial:
 )
 def test_what_counts_as_missed_and_as_accused(excess, verdict, missed, accused):
     trials = [trial(excess, verdict), refused_one()]
-    assert (len(campaign.missed(trials)), len(campaign.accused(trials))) == (missed, accused)
+    assert (len(caught.missed(trials)), len(caught.accused(trials))) == (missed, accused)
 
 
 def test_table_sorts_by_true_loss_and_counts_both_gates():
-    text = campaign.to_markdown(
+    text = caught.to_markdown(
         [trial(), trial(0.005, "INCONCLUSIVE"), trial(0.3, "FAIL", "FAIL"), trial(0.3, "FAIL", "PASS"), refused_one()]
     )
     assert text.startswith("5 mutants, 4 of which lose more")
@@ -54,7 +54,7 @@ def test_table_sorts_by_true_loss_and_counts_both_gates():
     assert rows["none"] == ["1", "0", "0", "1", "0", "0", "1"]
     assert rows["up to 1 points"] == ["1", "0", "1", "0", "0", "0", "1"]
     assert rows["more than 20 points"] == ["2", "2", "0", "0", "1", "0", "1"]
-    assert "1 more did not load" in text
+    assert "1 of them did not load" in text
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +65,10 @@ def kept() -> dict:
 def test_the_gate_caught_what_it_had_to_in_the_kept_campaign(kept):
     trials = [Trial(**fields) for fields in kept["trials"]]
     assert len(trials) >= 200
-    assert campaign.missed(trials) == campaign.accused(trials) == []
+    assert caught.missed(trials) == caught.accused(trials) == []
     assert any(each.loses for each in trials)
     assert not all(each.loses for each in trials)
-    assert is_current(PAGE, "mutations", campaign.to_markdown(trials)), "run `make mutations`"
+    assert is_current(PAGE, "mutations", caught.to_markdown(trials)), "run `make mutations`"
 
 
 def test_the_kept_campaign_is_of_the_shipped_model(kept):

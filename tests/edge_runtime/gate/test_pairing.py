@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.gate.pairing import pair
+from edge_runtime.report import summarize
 from tests.edge_runtime.gate.made import made
 
 GOOD = made(9, 9, 9, n=10, sources=5)
@@ -37,8 +38,6 @@ def test_answers_are_brought_together_by_path_in_any_order():
 def test_an_image_without_an_answer_is_minus_one():
     rows = (replace(GOOD.predictions[0], predicted=None, confidence=None), *GOOD.predictions[1:])
     parts = {name: getattr(GOOD, name) for name in ("labels", "model", "data", "provenance")}
-    from edge_runtime.report import summarize
-
     silent = summarize(rows, groups=None, **parts)
     pairs = pair(silent, GOOD)
     assert (pairs.candidate[0], pairs.reference[0], pairs.candidate_confidence[0]) == (-1, 0, 0)
@@ -89,6 +88,17 @@ def test_two_reports_that_do_not_say_on_what_are_refused(refused):
     silent = replace(GOOD, data={"sha256": None})
     with refused("data digest"):
         pair(silent, silent)
+
+
+def test_one_class_is_nothing_to_tell_apart(refused):
+    one = summarize(
+        [row for row in GOOD.predictions if row.true == row.predicted == "A"],
+        labels=["A"],
+        groups=None,
+        **{name: getattr(GOOD, name) for name in ("model", "data", "provenance")},
+    )
+    with refused("at least two classes"):
+        pair(one, one)
 
 
 def test_two_reports_without_a_class_are_refused_alike(refused):

@@ -83,3 +83,15 @@ def test_a_rise_is_called_one():
 def test_budget(cost, verdict):
     rule = Budget("max_size_bytes", 1000, cost, "bytes").judge()
     assert (rule.verdict, rule.label, rule.ci95, rule.observed) == (verdict, "all", None, cost)
+
+
+@pytest.mark.parametrize(
+    ("limit", "cost", "unit", "reason"),
+    [
+        (2_000_000, 1_026_480.0, "bytes", "1,026,480 bytes is at most 2,000,000 bytes"),
+        (2.5, 12.34567, "ms", "12.3457 ms is more than 2.5 ms"),
+        (1, 0.98765, "ms", "0.9877 ms is at most 1 ms"),
+    ],
+)
+def test_budgets_are_written_out(limit, cost, unit, reason):
+    assert Budget("max", limit, cost, unit).judge().reason == reason
