@@ -21,6 +21,7 @@ from edge_runtime.files import sha256
 from edge_runtime.golden import TOLERANCES, matches
 from edge_runtime.report import load_report
 from tests.flat import bare
+from tests.train import tiny
 
 CHECKOUT = Path(__file__).parent.parent
 REPORTS = CHECKOUT / "reports"
@@ -181,6 +182,7 @@ def rebuilt(stage: str, variant: str) -> tuple[bytes, dict]:
     """The converted network of the run that is kept, and that run."""
     from convert.lowering import lower
 
+    tiny.settle()  # TensorFlow takes such settings once, and other tests of the process need them
     folder = REPORTS / "run" / stage
     return lower(folder / "model", variant=variant), json.loads((folder / "run.json").read_text())
 
