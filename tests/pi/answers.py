@@ -11,8 +11,8 @@ from typing import Any
 
 from edge_runtime import Classifier
 from edge_runtime.files import sha256
-from edge_runtime.image import decode_field
-from edge_runtime.view import cut
+from edge_runtime.image import Pixels
+from edge_runtime.model import Model
 
 
 def answers(models: Mapping[str, str | None], pictures: Mapping[str, str]) -> dict[str, Any]:
@@ -22,25 +22,37 @@ def answers(models: Mapping[str, str | None], pictures: Mapping[str, str]) -> di
 
 def _of_model(classifier: Classifier, pictures: Mapping[str, str]) -> dict[str, Any]:
     """What one model answers."""
-    return {
-        "sha256": classifier.digest,
-        "uses_delegate": classifier.model.uses_delegate,
-        "pictures": {name: _of_picture(classifier, path) for name, path in pictures.items()},
-    }
+    seen = record(classifier.model)
+    found = {}
+    for name, path in pictures.items():
+        seen.clear()
+        found[name] = {"prediction": _spoken(classifier.classify(path).to_json()), "crops": list(seen)}
+    return {"sha256": classifier.digest, "uses_delegate": classifier.model.uses_delegate, "pictures": found}
 
 
-def _of_picture(classifier: Classifier, path: str) -> dict[str, Any]:
-    """The pixels that the model sees, its raw outputs for them, and all of the prediction but path and times."""
-    view = classifier.card.input.seen
-    field = decode_field(path, height_px=view.field_height_px, width_px=view.field_width_px)
-    crops, _ = cut(field.pixels, view)
-    prediction = classifier.classify(path).to_json()
-    del prediction["path"], prediction["latency_ms"]
-    return {
-        "pixels": sha256(crops.tobytes()),
-        "outputs": [classifier.model.invoke(crop).tolist() for crop in crops],
-        "prediction": prediction,
-    }
+def record(model: Model) -> list[dict[str, Any]]:
+    """A list that gains, whenever the model is invoked, the digest of its input, the int8 that its SOFTMAX reads (all
+    of the network's work) and the raw output.
+    """
+    interpreter, invoke = model._interpreter, model.invoke
+    softmax = next(step for step in interpreter._get_ops_details() if step["op_name"] == "SOFTMAX")
+    seen: list[dict[str, Any]] = []
+
+    def recorded(pixels: Pixels) -> Any:
+        output = invoke(pixels)
+        network = interpreter.get_tensor(softmax["inputs"][0])[0]
+        seen.append({"pixels": sha256(pixels.tobytes()), "network": network.tolist(), "output": output.tolist()})
+        return output
+
+    model.invoke = recorded  # type: ignore[method-assign]
+    return seen
+
+
+def _spoken(prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said in words: labels and boxes, no numbers that follow from the raw output, no times."""
+    words = ("label", "abstained", "error")
+    cells = [{name: cell[name] for name in ("label", "abstained", "box")} for cell in prediction["cells"]]
+    return {**{name: prediction[name] for name in words}, "cells": cells}
 
 
 if __name__ == "__main__":
