@@ -23,9 +23,14 @@ def kept(folder: Path, *, made_of: str, make: Callable[[Path], None]) -> Path:
 
 
 def call(
-    command: Sequence[str | Path], *, remedy: str, environment: Mapping[str, str] | None = None, stdin: str = ""
+    command: Sequence[str | Path],
+    *,
+    remedy: str,
+    environment: Mapping[str, str] | None = None,
+    stdin: str = "",
+    good: Sequence[int] = (0,),
 ) -> str:
-    """What a program prints; `environment` is added to that of this process.
+    """What a program prints; `environment` is added to that of this process, `good` are exit statuses of success.
 
     Raises LeukoliteError when it is not there, takes too long or fails, with the last line that it said.
     """
@@ -38,7 +43,7 @@ def call(
     except (OSError, subprocess.TimeoutExpired) as error:
         found = f"no answer within {TIMEOUT_S:g} s" if isinstance(error, subprocess.TimeoutExpired) else reason(error)
         raise _failed(arguments, found, remedy) from error
-    if done.returncode:
+    if done.returncode not in good:
         said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
         last = next((line for line in reversed(said) if line.strip()), "no word")
         raise _failed(arguments, f"status {done.returncode} and {show(last.strip())}", remedy)

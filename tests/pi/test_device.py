@@ -1,5 +1,8 @@
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,12 +43,32 @@ def test_it_has_the_systems_files_and_its_own(device, tmp_path):
 def test_qemu_is_told_which_processor_and_which_root(device, tmp_path):
     said = device.answers("request")
     assert said["cpu"] == COMBINATIONS[0].board.qemu_cpu == "cortex-a72"
-    assert (said["prefix"], said["path"]) == (str(tmp_path / "device"), str(tmp_path / "site"))
+    assert said["prefix"] == str(tmp_path / "device")
+    assert said["path"] == f"{tmp_path}/device/custom:{tmp_path}/site"
     assert said["arguments"].startswith(f"{tmp_path}/device/usr/bin/python3.11 -P ")
     assert said["arguments"].endswith("/tests/pi/answers.py")
     assert said["stdin"] == "request"
     assert device.doctor()["arguments"].endswith(f"{tmp_path}/site/bin/leukolite doctor --json")
     assert device.trial()["arguments"].endswith("-P -m edge_runtime.trial")
+
+
+def test_a_doctor_that_finds_a_failure_is_heard_and_a_trial_that_fails_is_not(device, refused):
+    qemu = Path(device.qemu)
+    qemu.write_text("#!/bin/sh\necho '{}'\nexit 1\n")
+    assert device.doctor() == {}
+    with refused("status 1 and {}"):
+        device.trial()
+
+
+def test_its_python_tells_a_program_that_cannot_be_started_as_elsewhere(device):
+    """The knobs are private: here it is seen that they are still there."""
+    code = "import subprocess; before = subprocess._USE_POSIX_SPAWN, subprocess._USE_VFORK; import sitecustomize"
+    custom = device.root / "custom"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"{code}; print(before, subprocess._USE_POSIX_SPAWN, subprocess._USE_VFORK)"],
+        env={**os.environ, "PYTHONPATH": str(custom)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "(True, True) False False\n"
 
 
 def test_what_is_no_json_is_told(refused):
