@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     """Parse and call."""
     parser = Parser(prog="test-pi", description=__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="what `make wheel` made")
-    parser.add_argument("--data", type=Path, default=os.environ.get("LEUKOLITE_DATA"), help="default: LEUKOLITE_DATA")
+    named = os.environ.get("LEUKOLITE_DATA") or None
+    parser.add_argument("--data", type=Path, default=named, help="the real images (default: LEUKOLITE_DATA)")
     parser.add_argument("--out", type=Path, default=Path("build/pi"), help="what is kept for the next time")
     parser.set_defaults(call=_main)
     return run(parser, argv)
@@ -39,24 +40,30 @@ def _main(args: argparse.Namespace) -> int:
     started = time.monotonic()
     qemu, pictures = find_qemu(), choose_pictures(args.data, per_class=PER_CLASS)
     request = json.dumps({"models": {"shipped": None, "cell": str(CELL)}, "pictures": pictures})
+    devices, expected = prepare(args.wheel, request, qemu=qemu, folder=args.out)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        here = pool.submit(answers_here, args.wheel, request, folder=args.out / "site")
+        return report(pool.map(lambda device: examine(device, request, expected), devices), started=started)
+
+
+def prepare(wheel: Path, request: str, *, qemu: str, folder: Path) -> tuple[list[Device], Any]:
+    """Every device, below `folder`, and this machine's answers; all at once, as most of it waits for downloads."""
+    with ThreadPoolExecutor() as pool:
+        here = pool.submit(answers_here, wheel, request, folder=folder / "site")
         systems = {each.system for each in COMBINATIONS}
         sites = {(each.system, each.packages) for each in COMBINATIONS}
-        roots = {each: pool.submit(debian.root, each, args.out) for each in systems}
-        made = {each: pool.submit(wheels.site, args.wheel, *each, args.out / "site") for each in sites}
+        roots = {each: pool.submit(debian.root, each, folder) for each in systems}
+        made = {each: pool.submit(wheels.site, wheel, *each, folder / "site") for each in sites}
         devices = [
             assemble(
                 each,
                 system_root=roots[each.system].result(),
                 site=made[each.system, each.packages].result(),
                 qemu=qemu,
-                folder=args.out / "device" / each.name.replace(",", "").replace(" ", "-"),
+                folder=folder / "device" / each.name.replace(",", "").replace(" ", "-"),
             )
             for each in COMBINATIONS
         ]
-        expected = here.result()
-        return report(pool.map(lambda device: examine(device, request, expected), devices), started=started)
+        return devices, here.result()
 
 
 def choose_pictures(data: Path | None, *, per_class: int) -> dict[str, str]:
