@@ -10,9 +10,9 @@ from edge_runtime.trial import PACKAGES
 SOFTMAX_STEPS = 1
 """How many steps of 1/256 an output may be off where the network's own int8 output is the same to the bit.
 
-LiteRT's int8 SOFTMAX, which XNNPACK does not take, reads exponentials from tables: of float32 on x86-64, of two 8-bit
-halves (TFLITE_SOFTMAX_USE_UINT16_LUT) on aarch64, good to 2^-16. So an output near the middle between two steps can be
-rounded to either; it cannot be off by more.
+XNNPACK does not take the int8 SOFTMAX. LiteRT's sources have two of it: for x86-64 with exponentials in float32, for
+aarch64 with 16-bit ones and fixed point (TFLITE_SOFTMAX_USE_UINT16_LUT). They differ by thousandths of a step, which only
+matters in the middle between two: there, each may round to its own side.
 """
 
 NEEDED = ("64-bit", "XNNPACK", "golden")
