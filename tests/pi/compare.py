@@ -11,8 +11,8 @@ SOFTMAX_STEPS = 1
 """How many steps of 1/256 an output may be off where the network's own int8 output is the same to the bit.
 
 XNNPACK does not take the int8 SOFTMAX. LiteRT's sources have two of it: for x86-64 with exponentials in float32, for
-aarch64 with 16-bit ones and fixed point (TFLITE_SOFTMAX_USE_UINT16_LUT). They differ by thousandths of a step, which only
-matters in the middle between two: there, each may round to its own side.
+aarch64 with 16-bit ones and fixed point (TFLITE_SOFTMAX_USE_UINT16_LUT). They differ by thousandths of a step, and that
+matters in the middle between two only: there, each may round to its own side.
 """
 
 NEEDED = ("64-bit", "XNNPACK", "golden")
