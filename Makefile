@@ -2,6 +2,7 @@
 #
 #   make run  [DATA=DIR] [PRESET=full|cell|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
+#   make test-pi: the wheel on emulated Raspberry Pis; needs the real images, qemu-user and Debian
 #
 # Stages, each a target that leaves files and is skipped when they are up to date:
 #   data, float, qat, convert, evaluate, gate, benchmark, report
@@ -45,14 +46,14 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
+.PHONY: run test test-pi setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
 
 run: report
 	@echo "report: $(REPORT)"
 	$(LEUKOLITE) gate $(gate_options)
 
 help:
-	@sed -n '1,9s/^# \{0,1\}//p' Makefile
+	@sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 setup: $(READY)
 data: $(SOURCE)
@@ -210,6 +211,9 @@ unit: $(READY)
 
 wheel: $(READY)
 	$(PY) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+test-pi: wheel
+	$(PY) -m tests.pi --wheel "$$(ls -t dist/leukolite-*.whl | sed -n 1p)" --out build/pi
 
 clean:
 	rm -rf build dist

@@ -16,11 +16,12 @@ from edge_runtime.model import Model
 
 REFUSE, WARN, OFF = POLICIES = ("refuse", "warn", "off")
 
-TOLERANCES = {"int8_ptq": 0.0, "int8_qat": 0.0, "float32": 1e-4, "float16": 1e-4, "dynamic": 1e-3}
+TOLERANCES = {"int8_ptq": 1.0, "int8_qat": 1.0, "float32": 1e-4, "float16": 1e-4, "dynamic": 1e-3}
 """How far an output may be off, in its tensor's own units: steps of a uint8, otherwise probability.
 
-XNNPACK's int8 kernels are exact: bit for bit the same on x86-64 and aarch64, and on LiteRT 2.1, 2.2 and 2.3. Floats
-are summed in another order by other kernels: between XNNPACK's and the reference ones, the probabilities of ten
+XNNPACK's int8 kernels are exact: bit for bit the same on x86-64 and aarch64, and on LiteRT 2.1, 2.2 and 2.3. The
+softmax behind them is LiteRT's own, another one on aarch64, and rounds a value in the middle between two steps otherwise
+(`make test-pi`): hence a step. Floats are summed in another order by other kernels: between XNNPACK's and the reference ones, the probabilities of ten
 float32 and float16 models differed by 4e-7 at most. A dynamic model rounds its activations to 8 bits anew for each
 picture, and such a sum can tip one over: five of them differed by 2.5e-5 at most. The limits are forty times that, and
 more.

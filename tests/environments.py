@@ -15,13 +15,13 @@ def environment(folder: Path, *requirements: str) -> Path:
 
     What they pull in has the version of constraints.txt.
     """
-    constraints = folder.parent / f"{folder.name}-constraints.txt"
-    constraints.write_text("\n".join(_others((CHECKOUT / "constraints.txt").read_text().splitlines(), requirements)))
+    pins = folder.parent / f"{folder.name}-constraints.txt"
+    pins.write_text(constraints(requirements))
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
     python = folder / "bin" / "python"
     subprocess.run(
         [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements],
-        env={**os.environ, "PIP_CONSTRAINT": str(constraints)}, check=True, capture_output=True, text=True,
+        env={**os.environ, "PIP_CONSTRAINT": str(pins)}, check=True, capture_output=True, text=True,
     )  # fmt: skip
     return python
 
@@ -34,7 +34,8 @@ def run_there(python: Path, code: str, *arguments: object) -> subprocess.Complet
     )  # fmt: skip
 
 
-def _others(pins: Iterable[str], requirements: Iterable[str]) -> list[str]:
-    """The pins of packages that are not asked for by version."""
+def constraints(requirements: Iterable[str]) -> str:
+    """constraints.txt without the packages that these requirements ask for by version."""
     asked = {re.split("[=<>]", requirement)[0].lower() for requirement in requirements if "=" in requirement}
-    return [pin for pin in pins if pin.split("==")[0].lower() not in asked]
+    pins = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    return "\n".join(pin for pin in pins if pin.split("==")[0].lower() not in asked)

@@ -1,0 +1,76 @@
+"""What answers.py looks at is what it says: on this machine, where everything can be seen."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from edge_runtime import Classifier
+from edge_runtime.card import read_model
+from edge_runtime.classifier import SHIPPED_MODEL
+from edge_runtime.files import sha256
+from edge_runtime.golden import golden_input
+from tests.environments import CHECKOUT
+from tests.fields import field
+from tests.pi.__main__ import CELL
+from tests.pi.answers import answers, record
+from tests.pi.device import ANSWERS
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """A generated field with one stained cell."""
+    from PIL import Image
+
+    path = tmp_path / "field.png"
+    Image.fromarray(field((120, 160, 40), height=240, width=320)).save(path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors")
+@pytest.mark.parametrize("path", [SHIPPED_MODEL, CELL], ids=["field", "cell"])
+def test_the_network_is_what_softmax_reads_and_not_what_its_memory_holds_later(path):
+    classifier = Classifier(path)
+    seen = record(classifier.model)
+    picture = golden_input(height_px=classifier.model.height_px, width_px=classifier.model.width_px)
+    output = classifier.model.invoke(picture)
+    ((crop),) = seen
+    kept = Interpreter(model_content=read_model(path), experimental_preserve_all_tensors=True)
+    kept.allocate_tensors()
+    kept.set_tensor(kept.get_input_details()[0]["index"], picture[np.newaxis])
+    kept.invoke()
+    softmax = next(step for step in kept._get_ops_details() if step["op_name"] == "SOFTMAX")
+    assert crop == {
+        "pixels": sha256(picture.tobytes()),
+        "network": kept.get_tensor(softmax["inputs"][0])[0].tolist(),
+        "output": output.tolist(),
+    }
+    assert len(set(crop["network"])) > 1
+
+
+def test_of_each_picture_there_is_what_was_said_and_every_crop(cells, tmp_path):
+    nothing = tmp_path / "nothing.jpg"
+    found = answers({"shipped": None, "cell": str(CELL)}, {"one": str(cells), "none": str(nothing)})
+    assert {model["uses_delegate"] for model in found.values()} == {True}
+    assert found["shipped"]["sha256"] == sha256(SHIPPED_MODEL.read_bytes())
+    for name, model in found.items():
+        one, none = model["pictures"]["one"], model["pictures"]["none"]
+        assert one["prediction"]["label"] == Classifier(None if name == "shipped" else CELL).classify(cells).label
+        assert len(one["crops"]) == 1
+        assert none["crops"] == []
+        assert none["prediction"]["label"] is None
+        assert "expected" in none["prediction"]["error"]
+    (cell,) = found["cell"]["pictures"]["one"]["prediction"]["cells"]
+    assert cell["box"]["left"] < 160 < cell["box"]["right"]
+
+
+def test_as_a_program_it_prints_the_same(cells):
+    request = {"models": {"cell": str(CELL)}, "pictures": {"one": str(cells)}}
+    done = subprocess.run(
+        [sys.executable, "-P", ANSWERS], input=json.dumps(request), cwd=CHECKOUT, capture_output=True, text=True,
+        timeout=120, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == answers(**request)
