@@ -20,11 +20,11 @@ TOLERANCES = {"int8_ptq": 1.0, "int8_qat": 1.0, "float32": 1e-4, "float16": 1e-4
 """How far an output may be off, in its tensor's own units: steps of a uint8, otherwise probability.
 
 XNNPACK's int8 kernels are exact: bit for bit the same on x86-64 and aarch64, and on LiteRT 2.1, 2.2 and 2.3. The
-softmax behind them is LiteRT's own, another one on aarch64, and rounds a value in the middle between two steps otherwise
-(`make test-pi`): hence a step. Floats are summed in another order by other kernels: between XNNPACK's and the reference ones, the probabilities of ten
-float32 and float16 models differed by 4e-7 at most. A dynamic model rounds its activations to 8 bits anew for each
-picture, and such a sum can tip one over: five of them differed by 2.5e-5 at most. The limits are forty times that, and
-more.
+softmax behind them is LiteRT's own and another one on aarch64: a probability in the middle between two steps is rounded
+otherwise there (`make test-pi`), hence a step. Floats are summed in another order by other kernels: between XNNPACK's
+and the reference ones, the probabilities of ten float32 and float16 models differed by 4e-7 at most. A dynamic model
+rounds its activations to 8 bits anew for each picture, and such a sum can tip one over: five of them differed by 2.5e-5
+at most. The limits of these are forty times that, and more.
 """
 
 NEEDED = ("/proc/cpuinfo", "/sys/devices/system/cpu")  # without them LiteRT leaves XNNPACK out, and does not say so

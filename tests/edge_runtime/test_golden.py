@@ -109,14 +109,15 @@ def test_the_tiny_model_s_card_is_its_own(int8):
     ("variant", "off_by", "right"),
     [
         ("int8_ptq", 0, True),
-        ("int8_qat", 1, False),
-        ("int8_ptq", -1, False),
+        ("int8_qat", 1, True),
+        ("int8_qat", 2, False),
+        ("int8_ptq", -2, False),
         ("float32", 5e-5, True),
         ("float32", 2e-4, False),
         ("float32", float("nan"), False),
     ],
 )
-def test_int8_must_be_exact_and_float_close(variant, off_by, right, refused):
+def test_int8_may_be_a_step_off_and_float_must_be_close(variant, off_by, right, refused):
     card, model = card_of(variant, off_by=off_by), Model(model_bytes(quantized=variant != "float32"))
     if right:
         replay(card, model, name="a.tflite", whole=True)
@@ -154,7 +155,7 @@ def test_the_likely_cause_is_named(int8, runtime, whole, cause, refused):
 def test_a_lacking_delegate_is_the_first_suspect(int8, bare, monkeypatch, needed, why, refused):
     monkeypatch.setattr(golden, "NEEDED", needed)
     with refused(f"likely because XNNPACK does not run it: .*{why}"):
-        replay(card_of("int8_ptq", off_by=1, runtime="999"), int8, name="a.tflite", whole=False)
+        replay(card_of("int8_ptq", off_by=3, runtime="999"), int8, name="a.tflite", whole=False)
 
 
 def test_a_record_of_another_picture_cannot_be_replayed(int8, refused):
@@ -197,7 +198,7 @@ def test_other_policies_are_refused(policy, refused):
 @pytest.fixture
 def strange(tmp_path):
     """A bundle whose golden output this machine does not give."""
-    return save(tmp_path / "strange.tflite", bundle_bytes(golden={**CARD.golden, "output": [56, 91, 55, 54]}))
+    return save(tmp_path / "strange.tflite", bundle_bytes(golden={**CARD.golden, "output": [58, 91, 55, 52]}))
 
 
 @pytest.fixture
@@ -209,13 +210,13 @@ def unrecorded(tmp_path):
 def test_a_mismatch_is_refused_when_the_interpreter_is_made(strange, picture, refused):
     classifier = Classifier(strange)
     for use in (classifier.load, lambda: classifier.classify(picture("a.png"))):
-        with refused(f"{strange} to answer its golden picture .* an answer 1 off"):
+        with refused(f"{strange} to answer its golden picture .* an answer 3 off"):
             use()
 
 
 def test_a_mismatch_is_warned_of_if_so_chosen(strange, picture):
     classifier = Classifier(strange, golden="warn")
-    with pytest.warns(LeukoliteWarning, match="an answer 1 off") as told:
+    with pytest.warns(LeukoliteWarning, match="an answer 3 off") as told:
         assert classifier.classify(picture("a.png")).label == "RED"
     classifier.classify(picture("a.png"))
     assert len(told) == 1
@@ -258,7 +259,7 @@ def test_commands_do_as_they_are_told(leukolite, strange, colors, tmp_path, comm
     assert (status, len(errors)) == expected
     assert bool(out) == (status == 0)
     if status:
-        assert one_line(errors, str(strange), "an answer 1 off")
+        assert one_line(errors, str(strange), "an answer 3 off")
     elif errors:
         assert errors[0].startswith(f"leukolite: expected {strange} to answer its golden picture")
 

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import flatbuffers
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as tfl
 from PIL import Image
@@ -17,7 +18,7 @@ from PIL import Image
 from edge_runtime.card import attach, load_card
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteError
-from edge_runtime.golden import golden_record
+from edge_runtime.golden import TOLERANCES, golden_record
 from tests.edge_runtime.campaign import COUNT, Damage, cuts, fates, flips, model_of
 from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes, save
 
@@ -94,8 +95,8 @@ def test_without_a_digest_flipped_bits_end_in_one_line_or_give_the_golden_output
     assert found.total() == COUNT
     assert found.keys() <= {"LiteRT", "child", "golden", "nothing"}, found
     assert min(found["golden"], found["LiteRT"]) > 0
-    golden = tuple(CARD.golden["output"])
-    assert all(fate.output == golden for _, fate in flipped if fate.by == "nothing")
+    outputs = np.array([fate.output for _, fate in flipped if fate.by == "nothing"])
+    assert np.abs(outputs - CARD.golden["output"]).max() <= TOLERANCES[CARD.variant]
 
 
 def test_what_kills_its_process_does_not_kill_the_caller(flipped, tmp_path):
