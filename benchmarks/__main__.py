@@ -350,7 +350,7 @@ def _power(args: argparse.Namespace) -> int:
         cases = power.simulate(settings, advance=advance)
     write_json(args.out, power.to_json(settings, cases))
     power.draw(cases, args.out.with_suffix(".png"), limit=settings.limit)
-    text = power.to_markdown(cases, limit=settings.limit)
+    text = power.to_markdown(cases, limit=settings.limit, repeats=settings.repeats)
     if args.readme:
         readme.update(args.readme, "power", text)
     sys.stdout.write(text)

@@ -132,7 +132,8 @@ def mutants(content: bytes, *, seed: int = 1) -> list[Mutant]:
     classes = len(graph.weights(graph.heads[-1]))
     kinds = [
         [Mutant(WEIGHTS, layer, (step,)) for layer in layers for step in (1, -1)],
-        [Mutant(ZERO_POINT, layer, (step,)) for layer in layers[:-1] for step in (1, -1)],
+        # Behind a ReLU it is -128 already and can only rise; heads that are joined must keep a common one.
+        [Mutant(ZERO_POINT, layer, (step,)) for layer in layers if layer not in graph.heads for step in (1, 2)],
         [Mutant(SCALE, layer, (factor,)) for layer in layers for factor in (_STEP, 1 / _STEP, 2.0, 0.5)],
         [Mutant(BIAS, layer, (levels,)) for layer in biased for levels in (8, 4, 2, 0)],
         [Mutant(BITS, layer, (bits,)) for layer in layers for bits in (5, 4, 3, 2)],

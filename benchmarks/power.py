@@ -77,9 +77,9 @@ def from_json(fields: Mapping[str, Any]) -> list[Case]:
     return [Case(**case) for case in fields["cases"]]
 
 
-def to_markdown(cases: Sequence[Case], *, limit: float) -> str:
+def to_markdown(cases: Sequence[Case], *, limit: float, repeats: int) -> str:
     """Both kinds of error, at the limit and where there is no drop, by how many sources there are."""
-    return table(
+    return f"Each share is of {repeats} draws.\n\n" + table(
         ("sources", "correlation", "PASS at the limit", "PASS without a drop", "FAIL at the limit", "FAIL at 0.1"),
         _rows({(case.correlation, case.sources, case.drop): case for case in cases}, limit),
         align="rrrrrr",

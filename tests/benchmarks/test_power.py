@@ -1,10 +1,14 @@
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from benchmarks import power
 from benchmarks.power import Case, Settings
+from benchmarks.readme import is_current
+
+CHECKOUT = Path(__file__).parent.parent.parent
 
 SMALL = Settings(drops=(0.0, 0.03, 0.1), sources=(16,), correlations=(0.0, 1.0), repeats=12, resamples=200)
 
@@ -49,9 +53,17 @@ def test_json_brings_them_back(cases):
 
 
 def test_table_has_a_row_for_each_number_of_sources(cases):
-    lines = power.to_markdown(cases, limit=0.03).splitlines()
+    first, _, *lines = power.to_markdown(cases, limit=0.03, repeats=12).splitlines()
+    assert first == "Each share is of 12 draws."
     assert len(lines) == 2 + 2
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["16", "16"]
+
+
+def test_the_page_s_table_is_that_of_the_kept_simulation():
+    kept = json.loads((CHECKOUT / "reports" / "gate-power.json").read_text())
+    settings = kept["settings"]
+    text = power.to_markdown(power.from_json(kept), limit=settings["limit"], repeats=settings["repeats"])
+    assert is_current(CHECKOUT / "docs" / "gate.md", "power", text), "run `make mutations`"
 
 
 def test_curves_are_drawn_and_differ(cases, tmp_path):
