@@ -1,6 +1,7 @@
 """From a picture to a named white cell: decode, invoke, label."""
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -91,7 +92,8 @@ class Classifier:
 
     File, card and their fit are checked at once; the interpreter is made on first use, in each process anew. So a
     classifier can be pickled, or be inherited by a forked process, and costs nothing where it is not used.
-    Use one for each thread: the interpreter inside is not safe for several.
+    Threads may share one: they read pictures side by side and take turns at the one interpreter, whose memory is most
+    of a classifier's. Where they are to invoke side by side as well, give each thread a `copy.copy` of its own.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Classifier:
         self._content = read_model(self.path)
         self._num_threads = num_threads
         self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
+        self._loading: dict[int, threading.Lock] = {}  # by process: a fork may come while one is held
         self.digest = sha256(self._content)
         self.card: Card = load_card(self._content)
         self.threshold = self.card.abstain_below if threshold is None else threshold
@@ -121,7 +124,7 @@ class Classifier:
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the interpreter: pickled, a classifier needs no file where it arrives."""
-        return {**self.__dict__, "_loaded": None}
+        return {**self.__dict__, "_loaded": None, "_loading": {}}
 
     @property
     def model(self) -> Model:
@@ -130,9 +133,10 @@ class Classifier:
         Raises LeukoliteError when LiteRT cannot make one.
         """
         process = os.getpid()
-        if self._loaded is None or self._loaded[0] != process:
-            self._loaded = process, Model(self._content, num_threads=self._num_threads)
-        return self._loaded[1]
+        with self._loading.setdefault(process, threading.Lock()):  # the first thread makes it, the others wait
+            if self._loaded is None or self._loaded[0] != process:
+                self._loaded = process, Model(self._content, num_threads=self._num_threads)
+            return self._loaded[1]
 
     def load(self) -> Self:
         """Make the interpreter now, so that the first picture need not wait for it; returns the classifier."""
