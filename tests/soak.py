@@ -23,7 +23,7 @@ from edge_runtime.memory import PROC, read_kb
 from tests import corpus
 
 MAX_DRIFT = 0.05
-SAMPLES = 200  # looks at memory and descriptors, spread over the time
+SAMPLES = 50  # looks at memory and descriptors, spread over the time
 
 
 @dataclass(frozen=True)
