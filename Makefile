@@ -2,6 +2,7 @@
 #
 #   make run  [DATA=DIR] [PRESET=full|cell|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
+#   make fuzz [SECONDS=60]    searches for files and cards that break the runtime
 #
 # Stages, each a target that leaves files and is skipped when they are up to date:
 #   data, float, qat, convert, evaluate, gate, benchmark, report
@@ -45,14 +46,14 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures always
+.PHONY: run test setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures always
 
 run: report
 	@echo "report: $(REPORT)"
 	$(LEUKOLITE) gate $(gate_options)
 
 help:
-	@sed -n '1,9s/^# \{0,1\}//p' Makefile
+	@sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 setup: $(READY)
 data: $(SOURCE)
@@ -192,6 +193,15 @@ lint: $(READY)
 
 unit: $(READY)
 	$(PY) -m pytest
+
+# Atheris is no part of the setup: it has wheels for x86-64 alone. Not `SECONDS`: bash counts in a variable of that name.
+FUZZ_SECONDS = $(or $(SECONDS),60)
+
+fuzz: $(READY)
+	PIP_CONSTRAINT=constraints.txt $(PY) -m pip install -q --disable-pip-version-check -e '.[fuzz]'
+	for target in decode card; do
+	  $(PY) -m tests.fuzz $$target --seconds $$(( $(FUZZ_SECONDS) / 2 ))
+	done
 
 wheel: $(READY)
 	$(PY) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .

@@ -96,7 +96,8 @@ def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, widt
         The pixels, uint8 [height_px, width_px, 3], RGB, 0 to 255, and what they were made from.
 
     Raises:
-        LeukoliteError: there is no such file, or it is not one of FORMATS, damaged, or too large (MAX_PIXELS, MAX_SIDE_PX, MAX_SCANS).
+        LeukoliteError: there is no such file, or it is not one of FORMATS, damaged, or too large (MAX_PIXELS,
+            MAX_SIDE_PX, MAX_SCANS, MAX_BYTES).
     """
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:

@@ -49,7 +49,9 @@ def test_full_disk_is_one_line_and_status_2(picture, bundle):
     assert b"Exception ignored" not in done.stderr
 
 
-@pytest.mark.parametrize(("number", "word", "status"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)])
+@pytest.mark.parametrize(
+    ("number", "word", "status"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+)
 def test_a_signal_while_classifying_leaves_the_old_output_and_nothing_beside_it(
     picture, bundle, tmp_path, number, word, status
 ):

@@ -39,12 +39,26 @@ def decode_any(content: bytes) -> None:
 
 
 def card_of_any(content: bytes) -> None:
-    """A card, or a LeukoliteError, of a bundle; and of the text of a card in a bundle that is whole."""
-    for bundle in (content, corpus.zipped(content)):
+    """A card, or a LeukoliteError: of these bytes as a bundle, as a card's text, and as one field of a good card."""
+    for bundle in (content, corpus.zipped(content), corpus.zipped(_one_field(content))):
         try:
             json.dumps(load_card(bundle).to_json())
         except LeukoliteError:
             continue
+
+
+def _one_field(content: bytes) -> bytes:
+    """A card whose field that the first byte chooses is the JSON in the others, or their text."""
+    card = tiny_model.CARD.to_json()
+    owner = card["input"] if content[:1] > b"\x7f" else card
+    names = list(owner)
+    text = content[1:].decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    owner[names[content[0] % len(names) if content else 0]] = value
+    return json.dumps(card).encode()
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {"decode": decode_any, "card": card_of_any}
@@ -66,6 +80,9 @@ def main() -> None:
     else:
         (kept / "bundle").write_bytes(tiny_model.bundle_bytes())
         (kept / "card").write_text(json.dumps(tiny_model.CARD.to_json()))
+        for number, value in enumerate(("1", "1e999", "NaN", "[]", "{}", "null", "true", '"text"', "[1, 2]")):
+            for group in (0, 128):
+                (kept / f"field-{group + number}").write_bytes(bytes([group + number]) + value.encode())
     limits = [f"-max_total_time={args.seconds}", f"-timeout={TIMEOUT_S}", f"-rss_limit_mb={MEMORY_MB}"]
     settings = [f"-max_len={LONGEST}", f"-artifact_prefix={FOLDER}/{args.target}-", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *limits, *settings, str(kept)], TARGETS[args.target])
