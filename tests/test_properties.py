@@ -31,6 +31,14 @@ SIDES = st.integers(1, 40)
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
 
 
+def outcome(work):
+    """What it returns and '', or None and why it refuses."""
+    try:
+        return work(), ""
+    except LeukoliteError as error:
+        return None, str(error)
+
+
 @EXAMPLES
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255)), max_size=8), st.data())
 def test_a_damaged_file_is_pixels_or_a_reason(case, changes, data):
@@ -38,12 +46,9 @@ def test_a_damaged_file_is_pixels_or_a_reason(case, changes, data):
     for place, value in changes:
         content[place % len(content)] = value
     kept = data.draw(st.integers(0, len(content)))
-    try:
-        pixels = decode(bytes(content[: kept if kept % 2 else None]), height_px=12, width_px=16)
-    except LeukoliteError as error:
-        assert "\n" not in str(error)
-    else:
-        assert (pixels.shape, pixels.dtype) == ((12, 16, 3), np.uint8)
+    pixels, refusal = outcome(lambda: decode(bytes(content[: kept if kept % 2 else None]), height_px=12, width_px=16))
+    assert "\n" not in refusal
+    assert refusal or (pixels.shape, pixels.dtype) == ((12, 16, 3), np.uint8)
 
 
 @EXAMPLES
@@ -61,11 +66,9 @@ def test_a_card_with_any_value_in_any_field_is_itself_again_or_refused(names, va
     for name in names[:-1]:
         owner = owner[name]
     owner[names[-1]] = value
-    try:
-        card = load_card(corpus.zipped(json.dumps(fields).encode()))
-    except LeukoliteError as error:
-        assert "\n" not in str(error)
-    else:
+    card, refusal = outcome(lambda: load_card(corpus.zipped(json.dumps(fields).encode())))
+    assert "\n" not in refusal
+    if card:
         again = json.loads(json.dumps(card.to_json()))
         assert json.dumps(Card.from_json(again).to_json()) == json.dumps(again)
 
