@@ -203,7 +203,7 @@ fuzz: $(READY)
 	for target in decode card; do
 	  log=build/fuzz/$$target.log  # native decoders complain there, and so by the thousand
 	  $(PY) -m tests.fuzz $$target --seconds $$(( $(FUZZ_SECONDS) / 2 )) >$$log 2>&1 || { tail -40 $$log; exit 1; }
-	  echo "$$target: $$(grep -a ' DONE ' $$log)"
+	  echo "$$target: $$(grep -a 'DONE' $$log)"
 	done
 
 wheel: $(READY)
