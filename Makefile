@@ -3,6 +3,7 @@
 #   make run  [DATA=DIR] [PRESET=full|cell|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
 #   make test-pi: the wheel on emulated Raspberry Pis; needs the real images, qemu-user and Debian
+#   make fuzz [SECONDS=60]    searches for files and cards that break the runtime
 #
 # Stages, each a target that leaves files and is skipped when they are up to date:
 #   data, float, qat, convert, evaluate, gate, benchmark, report
@@ -46,7 +47,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi setup data float qat convert evaluate gate benchmark report lint unit wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
+.PHONY: run test test-pi setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -208,6 +209,18 @@ lint: $(READY)
 
 unit: $(READY)
 	$(PY) -m pytest
+
+# Atheris is no part of the setup: it has no wheels for ARM. Not `SECONDS`: bash counts in a variable of that name.
+FUZZ_SECONDS = $(or $(SECONDS),60)
+
+fuzz: $(READY)
+	PIP_CONSTRAINT=constraints.txt $(PY) -m pip install -q --disable-pip-version-check -e '.[fuzz]'
+	mkdir -p build/fuzz
+	for target in decode card; do
+	  log=build/fuzz/$$target.log  # native decoders complain there, and so by the thousand
+	  $(PY) -m tests.fuzz $$target --seconds $$(( $(FUZZ_SECONDS) / 2 )) >$$log 2>&1 || { tail -40 $$log; exit 1; }
+	  echo "$$target: $$(grep -a 'DONE' $$log)"
+	done
 
 wheel: $(READY)
 	$(PY) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .

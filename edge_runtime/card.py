@@ -21,6 +21,7 @@ from edge_runtime.view import FIELD, MAX_ZOOM, MIN_ZOOM, VIEWS, View
 
 CARD_NAME = "leukolite.json"
 LABELS_NAME = "labels.txt"
+MAX_CARD_BYTES = 1_000_000  # unpacked; cards have some thousand
 SCHEMA_VERSION = 1
 VARIANTS = ("float32", "float16", "dynamic", "int8_ptq", "int8_qat")
 INTENDED_USE = "research use only; not a medical device"
@@ -123,7 +124,7 @@ class Card:
             known["temperature"] = float(known["temperature"])
             known["abstain_below"] = float(known["abstain_below"])
             _check_values(known)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise LeukoliteError(
                 expected=f"a card with all of its fields valid: {', '.join(cls.__dataclass_fields__)}",
                 found=reason(error),
@@ -174,6 +175,8 @@ def load_card(model: str | os.PathLike[str] | bytes, *, name: str = "the model")
         vouch(model, sha256(content))
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.getinfo(CARD_NAME).file_size > MAX_CARD_BYTES:
+                raise ValueError("a card that would fill the memory")
             fields = json.loads(archive.read(CARD_NAME))
             if not isinstance(fields, dict):
                 raise ValueError("not a JSON object")

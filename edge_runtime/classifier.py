@@ -1,6 +1,7 @@
 """From a picture to a named white cell: decode, invoke, label."""
 
 import os
+import threading
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -91,7 +92,8 @@ class Classifier:
 
     File, card and their fit are checked at once; the interpreter is made on first use, in each process anew. So a
     classifier can be pickled, or be inherited by a forked process, and costs nothing where it is not used.
-    Use one for each thread: the interpreter inside is not safe for several.
+    Threads may share one: they read pictures side by side and take turns at the one interpreter, whose memory is most
+    of a classifier's. Where they are to invoke side by side as well, give each thread a `copy.copy` of its own.
     """
 
     def __init__(
@@ -125,13 +127,14 @@ class Classifier:
         self._golden = golden
         self._num_threads = num_threads
         self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
+        self._loading: dict[int, threading.Lock] = {}  # by process: a fork may come while one is held
         check_policy(golden)
         if golden != OFF and not self._bundle.assumed:
             check_record(self.card, name=show(self.path))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the interpreter: pickled, a classifier needs no file where it arrives."""
-        return {**self.__dict__, "_loaded": None}
+        return {**self.__dict__, "_loaded": None, "_loading": {}}
 
     @property
     def model(self) -> Model:
@@ -140,11 +143,12 @@ class Classifier:
         Raises LeukoliteError when LiteRT cannot make one, or it does not give the golden output.
         """
         process = os.getpid()
-        if self._loaded is None or self._loaded[0] != process:
-            model = Model(self._bundle.content, num_threads=self._num_threads)
-            self._check_golden(model)
-            self._loaded = process, model
-        return self._loaded[1]
+        with self._loading.setdefault(process, threading.Lock()):  # the first thread makes it, the others wait
+            if self._loaded is None or self._loaded[0] != process:
+                model = Model(self._bundle.content, num_threads=self._num_threads)
+                self._check_golden(model)
+                self._loaded = process, model
+            return self._loaded[1]
 
     def _check_golden(self, model: Model) -> None:
         """See that a new interpreter computes as it should; what is not refused is warned of."""

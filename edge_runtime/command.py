@@ -3,7 +3,9 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +17,12 @@ DONE = 0
 FAILED = 1  # the gate failed, or some inputs could not be used
 UNUSABLE = 2  # usage, or an input that cannot be read at all
 INCONCLUSIVE = 3
+INTERRUPTED = 128 + signal.SIGINT  # as shells count
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(BaseException):
+    """SIGTERM: raised where it arrives, as KeyboardInterrupt is for SIGINT, so that no half file is left."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,17 +51,23 @@ def run(parser: Parser, argv: list[str] | None = None) -> int:
     name = parser.prog
     call: Callable[[argparse.Namespace], int] = args.call
     try:
-        status = call(args)
-        sys.stdout.flush()
-        return status
+        with _terminable():
+            status = call(args)
+            sys.stdout.flush()
+            return status
     except LeukoliteError as error:
         return _fail(name, str(error), debug="debug" in args)
     except BrokenPipeError:
         _abandon_stdout()  # the reader has gone, as in `| head`: nobody is left to tell
         return DONE
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        return 130
+        _abandon_stdout()
+        note(name, "interrupted")
+        return INTERRUPTED
+    except Terminated:
+        _abandon_stdout()
+        note(name, "terminated")
+        return TERMINATED
     except (OSError, MemoryError) as error:
         _abandon_stdout()
         message = f"expected to finish, got {reason(error)}; free the resource it names and try again"
@@ -61,6 +75,25 @@ def run(parser: Parser, argv: list[str] | None = None) -> int:
     except Exception as error:
         message = f"expected to finish, got {reason(error)}; this is a bug, report it with what --debug shows"
         return _fail(name, message, debug="debug" in args)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises Terminated meanwhile, where it would end the process at once; handlers of others stay."""
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        raise Terminated
+
+    alone = threading.current_thread() is threading.main_thread()  # Python lets no other thread set a handler
+    before = signal.getsignal(signal.SIGTERM) if alone else None
+    if before is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _abandon_stdout() -> None:

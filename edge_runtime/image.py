@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from edge_runtime.errors import LeukoliteError, reason, show
 
@@ -24,11 +24,25 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 """The only Pillow decoders that are ever run on a file, whatever its name says."""
 
-MAX_PIXELS = 64_000_000
-"""Larger images are refused from their header: 64 megapixels decode to 192 MB, what a 512 MB Pi can spare."""
+MAX_PIXELS = {"JPEG": 64_000_000, "PNG": 40_000_000, "BMP": 40_000_000, "TIFF": 40_000_000, "WEBP": 20_000_000}
+"""Larger images are refused from their header, so that none takes more than MAX_DECODE_MB whatever is in it."""
 
-MAX_BYTES = 4 * MAX_PIXELS
+MAX_SIDE_PX = 65_535
+"""Longer images are refused from their header: what scales them needs memory for each pixel of a side."""
+
+MAX_SCANS = 64
+"""JPEGs of more scans are refused: each takes the time of a whole picture, and only some bytes of the file."""
+
+MAX_BYTES = 160_000_000
 """Larger files are refused unread: no picture of MAX_PIXELS needs more, and reading one would fill the memory."""
+
+MAX_DECODE_MB = 550
+"""Memory that decoding takes at most, beside three times the file's size; a MB is 1,000,000 bytes. Tests hold it.
+
+Of each pixel: in a JPEG of several scans, the 8 bytes of its four coefficients; in PNG, BMP and TIFF, 4 for the
+picture as it is stored and 4 for RGB; in WebP, up to 20 within libwebp and Pillow, and 4 for RGB. A usual JPEG is
+decoded scaled and takes a tenth. Pillow holds the file's bytes once more or, of a JPEG's metadata, twice.
+"""
 
 COLOR_ORDER = "RGB"
 BACKGROUND = (0, 0, 0)
@@ -37,6 +51,7 @@ BACKGROUND = (0, 0, 0)
 RESIZE_RULE = "fit"
 DECODE_RULE = "jpeg-scaled"
 
+_BAND_PIXELS = 1 << 18
 _RESAMPLING = Image.Resampling.BILINEAR
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
@@ -81,13 +96,13 @@ def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, widt
         The pixels, uint8 [height_px, width_px, 3], RGB, 0 to 255, and what they were made from.
 
     Raises:
-        LeukoliteError: there is no such file, or it is not one of FORMATS, damaged, or above MAX_PIXELS.
+        LeukoliteError: there is no such file, or it is not one of FORMATS, damaged, or too large (MAX_PIXELS,
+            MAX_SIDE_PX, MAX_SCANS, MAX_BYTES).
     """
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(f"{picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
+            _check_size(picture, content)
             sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
             upright = picture.size[::-1] if sideways else picture.size
             picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
@@ -144,7 +159,34 @@ def _describe(content: bytes, error: Exception) -> str:
     return reason(error)
 
 
+def _check_size(picture: Image.Image, content: bytes) -> None:
+    """Raise ValueError for a picture, opened but not decoded, that would take too much memory or time."""
+    kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
+    most = MAX_PIXELS[kind]
+    if picture.width * picture.height > most or max(picture.size) > MAX_SIDE_PX:
+        size = f"{picture.width} x {picture.height} pixels"
+        raise ValueError(f"{size}, more than {most:,} or {MAX_SIDE_PX:,} on a side")
+    # Start of scan. Compressed data holds no such bytes; a thumbnail does, a few times.
+    scans = content.count(b"\xff\xda") if kind == "JPEG" else 0
+    if scans > MAX_SCANS:
+        raise ValueError(f"{scans:,} scans, more than {MAX_SCANS}")
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
+    """RGB, converted in bands: beside the picture there is never more than the result and a little."""
+    if picture.mode == "RGB" and not picture.has_transparency_data:
+        return picture
+    # Pillow takes all CMYK in JPEGs for inverted, which that of Adobe's programs is, and only that.
+    negative = picture.mode == "CMYK" and picture.format == "JPEG" and "adobe" not in picture.info
+    canvas = Image.new("RGB", picture.size)
+    rows = max(1, _BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        band = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+        canvas.paste(_band_to_rgb(ImageChops.invert(band) if negative else band), (0, top))
+    return canvas
+
+
+def _band_to_rgb(picture: Image.Image) -> Image.Image:
     """RGB with transparency laid over BACKGROUND; 16-bit grey scaled, not clipped (Pillow clips)."""
     if picture.mode.startswith("I") or picture.mode == "F":
         # Pillow opens 16-bit grey as I;16 or I, and 32-bit float TIFF as F; float holds 0 to 1 by convention.

@@ -1,6 +1,7 @@
 """Run one .tflite: uint8 pixels in, class probabilities out. Nothing here knows what the classes mean."""
 
 import functools
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ def read_signature(content: bytes) -> Signature:
 
 
 class Model:
-    """A loaded interpreter. Not safe for use by several threads at once: give each its own."""
+    """A loaded interpreter. Threads that share one take turns: it holds one picture at a time."""
 
     def __init__(self, content: bytes, *, num_threads: int = 1, reference_kernels: bool = False) -> None:
         """Load a model from its bytes and allocate its tensors.
@@ -62,6 +63,7 @@ class Model:
         self.height_px, self.width_px = self.signature.height_px, self.signature.width_px
         self.num_classes = self.signature.num_classes
         self._input, self._output = taken["index"], given["index"]
+        self._turn = threading.Lock()
         self.output_quantization = Quantization.of(given)
 
     def invoke(self, pixels: Pixels) -> npt.NDArray[Any]:
@@ -75,15 +77,16 @@ class Model:
 
         Raises LeukoliteError when the model is too damaged to run.
         """
-        self._interpreter.set_tensor(self._input, pixels[np.newaxis])
-        try:
-            self._interpreter.invoke()
-            given = self._interpreter.get_tensor(self._output)
-            if given.shape != (1, self.num_classes):
-                raise ValueError(f"an output of shape {list(given.shape)}")
-        except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
-            raise _unusable(error) from error
-        raw: npt.NDArray[Any] = given[0]
+        with self._turn:
+            self._interpreter.set_tensor(self._input, pixels[np.newaxis])
+            try:
+                self._interpreter.invoke()
+                given = self._interpreter.get_tensor(self._output)
+                if given.shape != (1, self.num_classes):
+                    raise ValueError(f"an output of shape {list(given.shape)}")
+            except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
+                raise _unusable(error) from error
+            raw: npt.NDArray[Any] = given[0]
         return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:

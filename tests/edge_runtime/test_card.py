@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from edge_runtime.card import CARD_NAME, LABELS_NAME, Card, attach, load_card, read_model
+from edge_runtime.card import CARD_NAME, LABELS_NAME, MAX_CARD_BYTES, Card, attach, load_card, read_model
 from edge_runtime.files import sha256
 from edge_runtime.view import View
 from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes, save
@@ -256,3 +256,11 @@ def test_missing_model_and_folder_are_refused(tmp_path, refused):
         read_model(tmp_path / "none.tflite")
     with refused("got a folder"):
         read_model(tmp_path)
+
+
+def test_a_card_that_unfolds_to_more_than_memory_is_refused_unread(refused):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(CARD_NAME, b" " * (MAX_CARD_BYTES + 1))
+    with refused("leukolite.json inside the model"):
+        load_card(buffer.getvalue())

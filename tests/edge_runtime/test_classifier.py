@@ -1,10 +1,15 @@
+import copy
 import json
 import os
 import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from edge_runtime.classifier import NO_CELL, Classifier, Prediction, failed
@@ -264,6 +269,89 @@ def test_a_damaged_model_that_opens_is_refused_when_it_is_loaded(bundle, monkeyp
 
 def allocation_fails(_):
     raise RuntimeError("no memory")
+
+
+def together(work, *, threads=8):
+    """Calls `work` in so many threads, which begin at once; what each returned."""
+    barrier = threading.Barrier(threads)
+
+    def begin(_):
+        barrier.wait()
+        return work()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(begin, range(threads)))
+
+
+def test_threads_that_begin_at_once_make_one_interpreter(bundle, interpreters):
+    classifier = Classifier(bundle)
+    models = together(lambda: classifier.model)
+    assert len({id(model) for model in models}) == len(interpreters) == 1
+
+
+def test_threads_that_share_a_classifier_get_each_the_answer_to_its_own_picture(bundle, picture):
+    classifier = Classifier(bundle)
+    contents = {color: picture(f"{color}.png", color=color).read_bytes() for color in COLORS}
+
+    def ask() -> list[tuple[str, str | None]]:
+        return [(color, classifier.classify(contents[color]).label) for _ in range(50) for color in contents]
+
+    answers = [answer for thread in together(ask) for answer in thread]
+    assert len(answers) == 8 * 50 * len(COLORS)
+    assert [answer for answer in answers if answer[0] != answer[1]] == []
+
+
+def test_an_interpreter_is_never_given_a_picture_while_it_has_one(bundle, monkeypatch):
+    """The race that the test above would lose only now and then: here each step gives way to the other threads."""
+    classifier, inside, most = Classifier(bundle).load(), [], []
+    invoke = Interpreter.invoke
+
+    def slow(self):
+        inside.append(self)
+        time.sleep(0.001)
+        most.append(len(inside))
+        invoke(self)
+        inside.pop()
+
+    monkeypatch.setattr(Interpreter, "invoke", slow)
+    together(lambda: [classifier.model.predict(np.zeros((12, 16, 3), np.uint8)) for _ in range(5)])
+    assert max(most) == 1
+
+
+def test_a_copy_has_an_interpreter_of_its_own_and_the_same_bytes(bundle, picture, interpreters):
+    classifier = Classifier(bundle, threshold=0.9).load()
+    copied = copy.copy(classifier)
+    assert copied.classify(picture("black.png", color="DARK")).abstained
+    assert copied.model is not classifier.model
+    assert len(interpreters) == 2
+
+
+def test_a_fork_while_another_thread_makes_the_interpreter_does_not_wait_for_it(bundle, picture, monkeypatch):
+    classifier, path = Classifier(bundle), picture("a.png")
+    making, go_on = threading.Event(), threading.Event()
+
+    class Slow(Model):
+        def __init__(self, *arguments, **options):
+            if not go_on.is_set():
+                making.set()
+                go_on.wait(60)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr("edge_runtime.classifier.Model", Slow)
+    thread = threading.Thread(target=classifier.load)
+    thread.start()
+    making.wait(60)
+    child = os.fork()
+    if not child:  # never back into pytest
+        try:
+            go_on.set()
+            right = classifier.classify(path).label == "RED"
+        finally:
+            os._exit(0 if right else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    go_on.set()
+    thread.join()
+    assert classifier.classify(path).label == "RED"
 
 
 @pytest.mark.parametrize("used", [False, True])

@@ -1,6 +1,10 @@
 import argparse
+import os
+import signal
 import sys
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -67,6 +71,26 @@ def test_debug_shows_the_traceback_before_the_line(error, argv, capsys):
 def test_interrupt_is_one_line_and_status_130(capsys):
     assert run(parser(raising(KeyboardInterrupt())), ["go"]) == 130
     assert capsys.readouterr().err == "tool: interrupted\n"
+
+
+def test_a_request_to_end_is_one_line_and_status_143(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(parser(lambda _: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60)), ["go"]) == 143
+    assert capsys.readouterr().err == "tool: terminated\n"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_caller_s_own_handler_of_sigterm_stays():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert run(parser(lambda _: os.kill(os.getpid(), signal.SIGTERM) or DONE), ["go"]) == DONE
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_another_thread_than_the_main_one_may_run_a_command():
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, parser(lambda _: DONE), ["go"]).result() == DONE
 
 
 @pytest.mark.parametrize(

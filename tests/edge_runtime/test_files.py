@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from edge_runtime.files import read_json, sha256, write_atomic, write_json
+from tests.nobody import as_nobody
 
 
 def test_writes_chunks_and_makes_the_folder(tmp_path):
@@ -49,6 +50,15 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, name, r
         write_atomic(tmp_path / name, [b"data"])
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+def test_a_folder_that_may_not_be_written_to_keeps_the_old_file(tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "out.bin").write_bytes(b"old")
+    folder.chmod(0o555)
+    assert as_nobody(lambda: write_atomic(folder / "out.bin", [b"new"])).startswith("expected to be able to write")
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("out.bin", b"old")]
 
 
 def test_link_stays_a_link(tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 from edge_runtime import image
 from edge_runtime.dataset import open_dataset
 from edge_runtime.image import decode
+from tests.nobody import as_nobody
 
 ORIENTATION = 0x0112
 
@@ -263,6 +264,45 @@ def test_folder_is_refused(tmp_path, refused):
 def test_missing_file_is_refused(tmp_path, name, refused):
     with refused("expected a file that can be read"):
         decode(tmp_path / name, height_px=12, width_px=16)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/stdin", "/proc/self/mem"])
+def test_link_to_what_is_no_file_is_refused(tmp_path, target, refused):
+    (tmp_path / "link.jpg").symlink_to(target)
+    with refused("regular file|can be read"):
+        decode(tmp_path / "link.jpg", height_px=12, width_px=16)
+
+
+def test_links_in_a_circle_are_refused(tmp_path, refused):
+    (tmp_path / "one.jpg").symlink_to("two.jpg")
+    (tmp_path / "two.jpg").symlink_to("one.jpg")
+    with refused("Too many levels of symbolic links"):
+        decode(tmp_path / "one.jpg", height_px=12, width_px=16)
+
+
+def test_link_out_of_its_folder_is_followed(tmp_path):
+    content, folder = encoded(smear(), "JPEG"), tmp_path / "card"
+    folder.mkdir()
+    (tmp_path / "cell.jpg").write_bytes(content)
+    (folder / "link.jpg").symlink_to("../cell.jpg")
+    expected = decode(content, height_px=12, width_px=16)
+    assert np.array_equal(decode(folder / "link.jpg", height_px=12, width_px=16), expected)
+
+
+def test_file_that_may_not_be_read_is_refused(tmp_path):
+    path = tmp_path / "private.png"
+    path.write_bytes(encoded(smear(), "PNG"))
+    path.chmod(0)
+    assert "can be read" in as_nobody(lambda: decode(path, height_px=12, width_px=16))
+
+
+@pytest.mark.parametrize("mode", ["I;16", "F", "RGBA", "LA", "P", "CMYK"])
+def test_bands_are_converted_like_the_whole(mode, monkeypatch):
+    picture = Image.fromarray(smear()).convert("L" if mode in ("I;16", "F") else mode if mode != "LA" else "RGBA")
+    content = encoded(picture.convert(mode), "TIFF" if mode in ("F", "CMYK") else "PNG")
+    whole = decode(content, height_px=120, width_px=160)
+    monkeypatch.setattr(image, "_BAND_PIXELS", 7 * 320)
+    assert np.array_equal(decode(content, height_px=120, width_px=160), whole)
 
 
 def test_dead_link_is_refused(tmp_path, refused):

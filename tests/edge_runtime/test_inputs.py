@@ -40,6 +40,10 @@ def test_folder_gives_its_visible_images_sorted(tree):
         ("s*", ["sub/c.JPEG", "sub/deep/d.tif"]),
         ("sub/**", ["sub/c.JPEG", "sub/deep/d.tif"]),
         ("**/*.tif", ["sub/deep/d.tif"]),
+        ("./**/deep", ["sub/deep/d.tif"]),
+        ("s*/**/*.tif", ["sub/deep/d.tif"]),
+        ("**/deep/**/*.tif", ["sub/deep/d.tif"]),
+        ("**", ["[1].bmp", "a.png", "b.jpg", "notes.txt", "sub/c.JPEG", "sub/deep/d.tif"]),
         ("[1].bmp", ["[1].bmp"]),  # a file of just that name comes before the pattern
     ],
 )
@@ -75,6 +79,29 @@ def test_what_leads_nowhere_is_said_and_the_rest_goes_on(tree, argument):
 def test_dead_link_is_left_to_the_decoder(tree):
     (tree / "link.jpg").symlink_to("gone.jpg")
     assert paths("link.jpg") == ["link.jpg"]
+
+
+@pytest.mark.timeout(60)  # glob's own ** takes each way through the circles: 2 to the power of 40
+@pytest.mark.parametrize("argument", [".", "**", "**/*.jpg", "s*/**"])
+def test_links_in_circles_end(tree, argument):
+    for name in ("one", "two"):
+        (tree / "sub" / name).symlink_to("..")
+    found = paths(argument)
+    assert found
+    assert [path for path in found if "one" in path or "two" in path] == []
+
+
+@pytest.mark.parametrize("name", ["a\nb.jpg", "../x.jpg", "-o.jpg", " .jpg", "\u202egpj.jpg", "$(reboot).jpg"])
+def test_strange_names_are_names(tree, name, monkeypatch):
+    monkeypatch.chdir(tree / "sub")
+    (tree / "sub" / name).touch()
+    assert paths(name) == [name]
+
+
+def test_what_is_still_being_written_is_not_taken_from_a_folder(tree):
+    for name in ("sub/e.jpg.part", "sub/.f.jpg.x1.part", "sub/.g.jpg"):
+        (tree / name).touch()
+    assert paths("sub") == ["sub/c.JPEG", "sub/deep/d.tif"]
 
 
 def test_names_that_are_not_utf8(tree):

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,77 @@ def test_full_disk_is_one_line_and_status_2(picture, bundle):
     assert done.stderr.count(b"leukolite: error: ") == 1
     assert b"No space left" in done.stderr
     assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "status"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+)
+def test_a_signal_while_classifying_leaves_the_old_output_and_nothing_beside_it(
+    picture, bundle, tmp_path, number, word, status
+):
+    out = tmp_path / "out" / "results.csv"
+    out.parent.mkdir()
+    out.write_text("old")
+    paths = f"{picture('a.png')}\n" * 100_000  # far more than are done when the signal comes
+    command = [sys.executable, "-m", "edge_runtime", "classify", "-", "-m", bundle, "--format", "csv", "-o", out]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdin.write(paths)
+        running.stdin.close()
+        while len(list(out.parent.iterdir())) == 1:  # until the file beside it is there
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.send_signal(number)
+        said = running.stderr.read().splitlines()
+    assert running.returncode == status
+    assert [line for line in said if not line.startswith("INFO: ")] == [f"leukolite: {word}"]
+    assert [(path.name, path.read_text()) for path in out.parent.iterdir()] == [("results.csv", "old")]
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A file system of 64 kB, for root; for others a limit of the same size on the files that a process may write."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    mounted = subprocess.run(mount, capture_output=True).returncode == 0
+    yield folder, "" if mounted else "trap '' XFSZ; ulimit -f 64;"
+    if mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_leaves_the_old_output_and_one_line(full_disk, picture, bundle):
+    folder, limit = full_disk
+    (folder / "results.csv").write_text("old")
+    script = f'{limit} yes "$1" | head -5000 | $LEUKOLITE classify - -m $2 --format csv -o "$3"'
+    done = shell(script, picture("a.png"), bundle, folder / "results.csv")
+    assert done.returncode == 2
+    assert done.stderr.count(b"leukolite: error: expected to be able to write") == 1
+    assert b"Traceback" not in done.stderr
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("results.csv", "old")]
+
+
+@pytest.mark.parametrize("change", ["truncate", "replace", "remove"])
+def test_a_model_that_changes_meanwhile_changes_nothing(picture, bundle, tmp_path, change):
+    model = tmp_path / "model.tflite"
+    model.write_bytes(bundle.read_bytes())
+    paths = f"{picture('a.png')}\n" * 1000
+    command = [sys.executable, "-m", "edge_runtime", "classify", "-", "-m", model, "--format", "csv"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
+        running.stdin.write(paths)
+        running.stdin.close()
+        running.stdout.readline()  # it runs
+        if change == "truncate":
+            os.truncate(model, 0)
+        elif change == "replace":
+            model.write_bytes(b"another")
+        else:
+            model.unlink()
+        rows = running.stdout.read().splitlines()
+    assert running.returncode == 0
+    assert len(rows) == 1000
+    assert all(",RED," in row for row in rows)
 
 
 def test_closed_streams_are_no_error(picture, bundle):
