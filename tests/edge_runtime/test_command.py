@@ -73,19 +73,24 @@ def test_interrupt_is_one_line_and_status_130(capsys):
     assert capsys.readouterr().err == "tool: interrupted\n"
 
 
-def test_a_request_to_end_is_one_line_and_status_143(capsys):
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.fixture
+def own_handler():
+    """SIGTERM ends the process, as it does that of a command; Ray, in tests before, leaves a handler of its own."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield signal.SIG_DFL
+    if before is not None:  # None was not set by Python, and cannot be set again
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_request_to_end_is_one_line_and_status_143(own_handler, capsys):
     assert run(parser(lambda _: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60)), ["go"]) == 143
     assert capsys.readouterr().err == "tool: terminated\n"
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is own_handler
 
 
-def test_a_caller_s_own_handler_of_sigterm_stays():
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        assert run(parser(lambda _: os.kill(os.getpid(), signal.SIGTERM) or DONE), ["go"]) == DONE
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def test_a_caller_s_own_handler_of_sigterm_stays(own_handler):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert run(parser(lambda _: os.kill(os.getpid(), signal.SIGTERM) or DONE), ["go"]) == DONE
 
 
 def test_another_thread_than_the_main_one_may_run_a_command():
