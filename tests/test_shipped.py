@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from convert.config import BUNDLE_NAMES, Settings
+from convert.metadata import METADATA_NAME
 from convert.operators import check_versions
 from convert.proof import check_integer
 from edge_runtime.__main__ import main
@@ -230,3 +231,10 @@ def test_the_table_of_variants_is_of_the_shipped_bundles():
         assert kept[variant]["size_bytes"] == path.stat().st_size
     calibration = json.loads((REPORTS / "calibration.json").read_text())
     assert len(calibration["indices"]) == len(calibration["names"]) == calibration["n"] == 200
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_other_clients_find_metadata_and_the_card_its_model(path):
+    content = path.read_bytes()
+    assert METADATA_NAME in content
+    assert load_card(path).model_sha256 == sha256(content[: zipfile.ZipFile(path).infolist()[0].header_offset])

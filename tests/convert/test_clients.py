@@ -17,13 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convert.metadata import METADATA_NAME, embed
+from convert.metadata import embed
 from edge_runtime.card import attach, load_card
 from edge_runtime.classifier import SHIPPED_MODEL
 from edge_runtime.model import Model
 from edge_runtime.view import see
 from tests import tiny_model
-from tests.flat import bare
 
 CHECKOUT = Path(__file__).parent.parent.parent
 CELL_BUNDLES = CHECKOUT / "reports" / "cell" / "bundles"
@@ -54,13 +53,9 @@ def mediapipe(monkeypatch):
 
 
 @pytest.fixture(scope="module", params=REAL, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
-def real(request, tmp_path_factory):
-    """A bundle of a real network with metadata, as conversion writes it."""
-    content, card = request.param.read_bytes(), load_card(request.param)
-    path = tmp_path_factory.mktemp("clients") / request.param.name
-    has_metadata = METADATA_NAME in content  # one from before there was any gets it here
-    path.write_bytes(content if has_metadata else attach(embed(bare(content), card), card))
-    return path
+def real(request):
+    """A bundle of a real network, as conversion wrote it."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
