@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from convert.config import BUNDLE_NAMES
 from edge_runtime.dataset import open_dataset
 from edge_runtime.groups import read_groups, sample
 from train.cells import KNOWN_GROUPS
@@ -58,9 +59,9 @@ def whole_job(workplace: Workplace, *, images: int, rehearsal: bool) -> None:
     train(workplace, given, images=images, rehearsal=rehearsal)
 
     printed = workplace.run("convert", "--float", "float", "--qat", "qat", *given, "--out", "bundles")
-    assert re.findall(r"^(float32|int8_qat) +\d+ +[01]\.\d{4} ", printed, re.MULTILINE) == ["float32", "int8_qat"]
-    written = sorted(path.name for path in (workplace.folder / "bundles").iterdir())
-    assert written == ["SHA256SUMS", "leukolite-float32.tflite", "leukolite-int8.tflite"]
+    assert re.findall(r"^\| (\w+) +\| +[\d,]+ \| +[01]\.\d{4} ", printed, re.MULTILINE) == list(BUNDLE_NAMES)
+    written = {path.name for path in (workplace.folder / "bundles").iterdir()}
+    assert written > {"SHA256SUMS", "calibration.json", "variants.json", *BUNDLE_NAMES.values()}
 
     reports = evaluate(workplace, given)
     gate = ["edge_runtime", "gate", "--candidate", "int8.json", "--reference", "float32.json", "--policy"]

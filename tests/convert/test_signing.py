@@ -54,7 +54,7 @@ def test_signature_of_a_conversion_verifies_until_a_byte_is_flipped(runs, smear_
     out = tmp_path / "out"
     options = {"float": runs[0], "qat": runs[1], "data": smear_root, "out": out, "sign-with": key}
     assert main([part for name, value in options.items() for part in (f"--{name}", str(value))]) == 0
-    assert capsys.readouterr().out.startswith("VARIANT")
+    assert capsys.readouterr().out.startswith("| variant")
     assert {SIGNATURE_NAME, "SHA256SUMS"} < {path.name for path in out.iterdir()}
     done = verify(out, key)
     assert done.returncode == 0, done.stdout + done.stderr

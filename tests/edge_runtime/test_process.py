@@ -60,7 +60,15 @@ def test_a_signal_while_classifying_leaves_the_old_output_and_nothing_beside_it(
     out.write_text("old")
     paths = f"{picture('a.png')}\n" * 100_000  # far more than are done when the signal comes
     command = [sys.executable, "-m", "edge_runtime", "classify", "-", "-m", bundle, "--format", "csv", "-o", out]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    # As from a terminal: what a shell starts in the background, as CI may be, ignores SIGINT, and so do its children.
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running:
         running.stdin.write(paths)
         running.stdin.close()
         while len(list(out.parent.iterdir())) == 1:  # until the file beside it is there

@@ -1,6 +1,5 @@
 """Every way in which a device can be wrong is told, and what is right is not."""
 
-import functools
 from copy import deepcopy
 
 import pytest
@@ -132,9 +131,11 @@ def test_answers_without_xnnpack_are_told(monkeypatch):
 
     expected = answered()
     assert list(compare.answers(expected, answered())) == []
-    without = functools.partial(
-        Interpreter, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    )
+
+    def without(**options):
+        resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        return Interpreter(**{**options, "experimental_op_resolver_type": resolver})
+
     monkeypatch.setattr("edge_runtime.model.Interpreter", without)
     delegate, network = compare.answers(expected, answered())
     assert delegate == "m: XNNPACK was not applied there"
