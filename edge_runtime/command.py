@@ -43,15 +43,18 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(UNUSABLE)
 
 
-def run(parser: Parser, argv: list[str] | None = None) -> int:
-    """Parse, call the chosen sub-command's `call(args)` and return the exit status that it returns."""
+def run(parser: Parser, argv: list[str] | None = None, *, terminable: bool = True) -> int:
+    """Parse, call the chosen sub-command's `call(args)` and return the exit status that it returns.
+
+    With `terminable` SIGTERM ends the call as Ctrl-C does, and not the process where it stands.
+    """
     _prepare_streams()
     warnings.filterwarnings("ignore", module=r"PIL\b")  # a damaged image gets one line, and that is ours
     args = parser.parse_args(argv)
     name = parser.prog
     call: Callable[[argparse.Namespace], int] = args.call
     try:
-        with _terminable():
+        with _terminable() if terminable else contextlib.nullcontext():
             status = call(args)
             sys.stdout.flush()
             return status

@@ -30,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     # TensorFlow's start-up chatter is not for users, nor are the lines around ours when another worker is lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if CONFIG_NAME in os.environ else "2")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # else TensorFlow loads Keras 3 as well, 100 MB for nobody
-    return run(build_parser(), argv)
+    # What training leaves is whole at any moment, and a machine that clears up first is missed too late by the others.
+    return run(build_parser(), argv, terminable=False)
 
 
 def build_parser() -> Parser:

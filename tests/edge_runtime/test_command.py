@@ -88,6 +88,11 @@ def test_a_request_to_end_is_one_line_and_status_143(own_handler, capsys):
     assert signal.getsignal(signal.SIGTERM) is own_handler
 
 
+def test_what_is_whole_at_any_moment_may_be_ended_at_once(own_handler):
+    assert run(parser(lambda _: signal.getsignal(signal.SIGTERM)), ["go"], terminable=False) is own_handler
+    assert run(parser(lambda _: signal.getsignal(signal.SIGTERM)), ["go"]) is not own_handler
+
+
 def test_a_caller_s_own_handler_of_sigterm_stays(own_handler):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     assert run(parser(lambda _: os.kill(os.getpid(), signal.SIGTERM) or DONE), ["go"]) == DONE
