@@ -1,4 +1,4 @@
-"""Keep native libraries from writing to the user's terminal while they load."""
+"""Native code: kept from writing to the user's terminal while it loads, and called by its signal where it dies."""
 
 import os
 import sys
@@ -7,6 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edge_runtime.errors import LeukoliteError
+
+
+def signal_name(number: int) -> str:
+    """A signal's name, such as SIGSEGV; its number where it has none."""
+    from signal import Signals  # where native code ended a process, and never before
+
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import sha256
+from edge_runtime.native import signal_name
 
 CHILD = ("-P", "-m", "edge_runtime.probe")  # -P: nothing is imported from the current folder, whatever lies there
 TIMEOUT_S = 60.0
@@ -71,12 +72,7 @@ def _ask_child(content: bytes, *, name: str) -> Any:
 
 def _ending(status: int) -> str:
     """How a child ended."""
-    from signal import Signals
-
-    if status > 0:
-        return f"one that ended with status {status}"
-    known = {each.value: each.name for each in Signals}
-    return f"one that was killed by {known.get(-status, f'signal {-status}')}"
+    return f"one that ended with status {status}" if status > 0 else f"one that was killed by {signal_name(-status)}"
 
 
 def _unusable(name: str, found: str) -> LeukoliteError:

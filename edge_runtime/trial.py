@@ -8,7 +8,6 @@ leukolite was tried: `python -m edge_runtime.trial >> edge_runtime/tested.jsonl`
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import reason
-from edge_runtime.native import hushed
+from edge_runtime.native import hushed, signal_name
 from edge_runtime.provenance import cpu_name, version
 
 COMMAND = (sys.executable, "-P", "-m", "edge_runtime.trial")  # -P: a user's numpy.py in this folder is none
@@ -56,7 +55,7 @@ def attempt(command: Sequence[str] = COMMAND, *, timeout_s: float = 120.0) -> Tr
     except OSError:  # an emulator or a sandbox starts no process: then in this one
         return _here()
     if done.returncode < 0:
-        return Trial(None, None, f"the process was ended by {_signal(-done.returncode)}")
+        return Trial(None, None, f"the process was ended by {signal_name(-done.returncode)}")
     try:
         found = json.loads(done.stdout)
         return Trial(found["uses_delegate"], found["golden"])
@@ -73,14 +72,6 @@ def _here() -> Trial:
     except Exception as error:  # whatever it is, that is the finding
         return Trial(None, None, reason(error))
     return Trial(found["uses_delegate"], found["golden"])
-
-
-def _signal(number: int) -> str:
-    """A signal's name, such as SIGSEGV; its number where it has none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _answer() -> Mapping[str, Any]:
