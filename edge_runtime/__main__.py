@@ -30,6 +30,7 @@ def build_parser() -> Parser:
             "doctor": _doctor,
             "bulk": _bulk,
             "info": _info,
+            "completion": _completion,
         }
     )
 
@@ -202,6 +203,15 @@ def _info(args: argparse.Namespace) -> int:
     with noted(PROG):
         card = load_card(args.model or SHIPPED_MODEL)
     print(json.dumps(card.to_json(), indent=1, ensure_ascii=False))
+    return DONE
+
+
+def _completion(args: argparse.Namespace) -> int:
+    """Print the script of a shell, which was made before, so that the device needs nothing to make it."""
+    from pathlib import Path
+
+    script = Path(__file__).parent / "completion" / f"{PROG}.{args.shell}"
+    sys.stdout.write(script.read_text(encoding="utf-8"))
     return DONE
 
 

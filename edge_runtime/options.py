@@ -10,6 +10,7 @@ Call = Callable[[argparse.Namespace], int]
 
 PROG = "leukolite"
 FORMATS = ("table", "json", "jsonl", "csv")
+SHELLS = ("bash", "zsh", "fish")  # whose scripts `python -m tests.completion` writes
 GOLDEN = ("refuse", "warn", "off")
 GOLDEN_HELP = "what to do when the model does not give the golden output of its card here (default: refuse it)"
 
@@ -75,6 +76,11 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
 
     info = commands.add_parser("info", help="print the card inside a bundle as JSON")
     info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
+
+    completion = commands.add_parser(
+        "completion", help="print what lets a shell complete leukolite's options and files"
+    )
+    completion.add_argument("shell", choices=SHELLS)
 
     for name, each in commands.choices.items():
         each.set_defaults(call=calls[name])
