@@ -26,15 +26,6 @@ raise SystemExit(main(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([*command, str(CHECKOUT)], check=True, capture_output=True)
-    (found,) = folder.glob("leukolite-*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
 def picture(tmp_path_factory) -> Path:
     settings = SmearSettings(images_per_class=1, sources=(1, 1, 1, 1))
     return next(generate(tmp_path_factory.mktemp("smears") / "root", settings=settings).rglob("*.jpeg"))
