@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from edge_runtime.classifier import Prediction
 from edge_runtime.terminal import BOLD, DIM, GREEN, MAGENTA, PLAIN, RED, YELLOW, Look, columns_of, pad
 
-# Where confidences are calibrated, these are as often right as the gate asks of a whole model, and oftener wrong than
-# right.
+# Where confidences are calibrated: from the first on, answers are right as often as the gate asks of a whole model
+# (min_accuracy); below the second they are oftener wrong than right.
 SURE, UNSURE = 0.9, 0.5
 
 _GAP = "  "

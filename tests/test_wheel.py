@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.options import SHELLS
 from train.smears import SmearSettings, generate
 
 CHECKOUT = Path(__file__).parent.parent
@@ -38,6 +39,7 @@ def test_it_holds_the_runtime_and_nothing_else(wheel):
         "leukolite",
     }
     assert "edge_runtime/tested.jsonl" in names
+    assert {f"edge_runtime/completion/leukolite.{shell}" for shell in SHELLS} < set(names)
     models = {name for name in names if name.startswith("edge_runtime/models/")}
     assert {Path(name).name for name in models} >= {
         "leukolite-int8.tflite",

@@ -67,7 +67,7 @@ def typed(request, tmp_path_factory):
     (folder / "functions" / "_leukolite").symlink_to(script_path(shell))
     (command, *arguments), source = STARTS[shell]
     environment = {**os.environ, "HOME": str(folder), "TERM": "dumb", "PS1": "> "}
-    process = pexpect.spawn(command, arguments, cwd=folder, env=environment, encoding="utf-8", timeout=30, echo=False)
+    process = pexpect.spawn(command, arguments, cwd=folder, env=environment, encoding="utf-8", timeout=60, echo=False)
     process.sendline(source.format(script=script_path(shell)))
     process.sendline(COMMANDS[shell].format(mark="got''ten", end="e''nd"))
 
