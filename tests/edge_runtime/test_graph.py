@@ -2,7 +2,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.graph import read_graph
+from edge_runtime.graph import read_graph
 from tests import tiny_model
 from tests.convert.graphs import edited
 
