@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from edge_runtime.bundle import open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
@@ -228,7 +230,7 @@ class Classifier:
 
         prediction, field, cells = self._classify(source, predict)
         if field is None:
-            return Explanation(prediction, None, (), self.digest)
+            return Explanation(prediction, np.zeros((0, 0, 3), np.uint8), (), self.digest)
         maps = (
             place(evidence(features, head), head, top_class=top_class, cell=cell, view=self.card.input.seen)
             for (features, top_class), cell in zip(looks, cells or [None] * len(looks), strict=True)

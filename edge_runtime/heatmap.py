@@ -28,17 +28,18 @@ _MAX_NAME_BYTES = 200  # file systems take 255, and write_atomic makes a longer 
 _NOT_IN_NAMES = frozenset('\\:*?"<>|')  # of FAT, as cards and sticks have it, or of POSIX
 
 
-def layer(explanation: Explanation, *, height_px: int, width_px: int) -> npt.NDArray[np.float32]:
-    """The evidence at each pixel of a field of that size for the answer that its cell, or the whole field, got.
+def layer(explanation: Explanation) -> npt.NDArray[np.float32]:
+    """The evidence at each pixel of the field for the answer that its cell, or the whole field, got.
 
     Between the middles of positions it is interpolated linearly. Where cells' surroundings overlap, the stronger shows.
 
     Returns:
-        float32 [height_px, width_px] in units of logits; zero where no position lies.
+        float32 [field_height_px, field_width_px] in units of logits; zero where no position lies.
     """
-    total = np.zeros((height_px, width_px), np.float32)
+    height, width = explanation.field.shape[:2]
+    total = np.zeros((height, width), np.float32)
     for each in explanation.maps:
-        spread = _spread(each, height_px, width_px)
+        spread = _spread(each, height, width)
         total = np.where(np.abs(spread) > np.abs(total), spread, total)
     return total
 
@@ -57,45 +58,41 @@ def _weights(pixels: int, middles_px: npt.NDArray[np.float64], step_px: float) -
     return np.maximum(0, 1 - distance / step_px)
 
 
-def paint(field: Pixels, values: npt.NDArray[np.float32]) -> Pixels:
-    """A field with evidence laid over it: FOR or AGAINST, as opaque as it is strong beside the strongest.
-
-    Args:
-        field: uint8 [height, width, 3], RGB.
-        values: [height, width], as `layer` gives it.
+def draw(explanation: Explanation) -> Pixels:
+    """The field with evidence laid over it, FOR or AGAINST: the stronger, beside that of any position, the less clear.
 
     Returns:
-        uint8 [height, width, 3], RGB, or a multiple of that size where it is too small to look at.
+        uint8 [height, width, 3], RGB: the field's size, or a multiple of it where that is too small to look at.
     """
-    strength = _OPAQUE * np.abs(values)[..., np.newaxis] / max(float(np.abs(values).max()), _LEAST)
-    colour = np.where(values[..., np.newaxis] > 0, np.array(FOR), np.array(AGAINST))
-    painted = np.round(field * (1 - strength) + colour * strength).astype(np.uint8)
-    height, width = values.shape
+    values = layer(explanation)[..., np.newaxis] / max(strongest(explanation), _LEAST)
+    opacity = _OPAQUE * np.abs(values)
+    drawn = explanation.field * (1 - opacity) + np.where(values > 0, np.array(FOR), np.array(AGAINST)) * opacity
+    drawn = np.round(drawn).astype(np.uint8)
+    height, width = drawn.shape[:2]
     times = -(-_MIN_WIDTH_PX // width)
-    return painted if times == 1 else resize(painted, height_px=times * height, width_px=times * width)
+    return drawn if times == 1 else resize(drawn, height_px=times * height, width_px=times * width)
+
+
+def strongest(explanation: Explanation) -> float:
+    """The strongest evidence of a position for or against its map's answer, in units of logits; 0 without maps."""
+    return max((float(np.abs(each.evidence[..., each.top_class]).max()) for each in explanation.maps), default=0.0)
 
 
 def png(explanation: Explanation) -> bytes:
-    """The field painted with its evidence, as a PNG whose text says what was answered, of what, and by which model.
-
-    Raises ValueError for an error, of which there is no field.
-    """
-    said, field = explanation.prediction, explanation.field
-    if field is None:
-        raise ValueError("an error has no field")
-    values, texts = layer(explanation, height_px=field.shape[0], width_px=field.shape[1]), PngInfo()
+    """`draw` as a PNG whose text says what was answered, of what, and by which model."""
+    said, texts = explanation.prediction, PngInfo()
     for name, text in {
         "Software": f"{_MAKER} {__version__}",
         "Disclaimer": INTENDED_USE,
         "label": said.label or f"none; most like {said.top_label}",
         "confidence": said.confidence,
+        "strongest_evidence": strongest(explanation),
         "source": said.path,
         "model_sha256": explanation.model_sha256,
-        "strongest_evidence": float(np.abs(values).max()),
     }.items():
         texts.add_text(name, show(text))
     buffer = io.BytesIO()
-    Image.fromarray(paint(field, values)).save(buffer, "PNG", pnginfo=texts)
+    Image.fromarray(draw(explanation)).save(buffer, "PNG", pnginfo=texts)
     return buffer.getvalue()
 
 
