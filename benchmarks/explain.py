@@ -52,8 +52,11 @@ class Measurement:
 
     @property
     def overhead(self) -> float:
-        """How much longer an invoke takes that gives the feature maps as well: a fraction of the plain one."""
-        return float(np.median(self.explaining_ms) / np.median(self.plain_ms)) - 1
+        """How much longer an invoke takes that gives the feature maps as well: a fraction of the plain one.
+
+        The median of pairs of neighbours in time: a machine that others use as well is now fast, now slow.
+        """
+        return float(np.median(np.divide(self.explaining_ms, self.plain_ms))) - 1
 
 
 @dataclass(frozen=True)
