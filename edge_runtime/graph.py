@@ -15,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.quantization import Quantization
 
+_NUMBERS = frozenset({"FLOAT16", "FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64"})
 NAME_CHARACTERS = 48  # the converter joins the names of all that it fused
 
 
@@ -42,14 +43,13 @@ class Tensor:
     def values(self) -> npt.NDArray[np.float32]:
         """The real values of one that is constant, float32, in its shape.
 
-        Raises ValueError when it is computed, or of a kind that NumPy does not know.
+        Raises ValueError when it is computed, or holds none of the numbers that NumPy has by that name.
         """
         if self.data is None:
             raise ValueError(f"{self} is not constant")
-        try:
-            stored = self.data.view(self.kind.lower()).reshape(self.shape)
-        except TypeError as error:
-            raise ValueError(f"{self} is {self.kind}") from error
+        if self.kind not in _NUMBERS:
+            raise ValueError(f"{self} is {self.kind}")
+        stored = self.data.view(self.kind.lower()).reshape(self.shape)
         if len(self.scales) < 2:
             scale, zero_point = (self.scales or (0.0,))[0], (self.zero_points or (0,))[0]
             return Quantization(stored.dtype, scale, zero_point).dequantize(stored)

@@ -44,8 +44,8 @@ def find_head(graph: Graph, *, name: str) -> Head:
 
     Raises LeukoliteError when the network is of another kind.
     """
-    made_by = {tensor.index: operator for operator in graph.operators for tensor in operator.outputs}
     try:
+        made_by = _makers(graph)
         softmax = made_by[_skip(graph.outputs[0], made_by).index]
         if softmax.name != "SOFTMAX" or softmax.options.beta != 1:
             raise ValueError(str(softmax))
@@ -61,6 +61,16 @@ def find_head(graph: Graph, *, name: str) -> Head:
             found=str(error) if isinstance(error, ValueError) else "another graph",
             remedy="explain with a model that `python -m convert` wrote",
         ) from error
+
+
+def _makers(graph: Graph) -> dict[int, Operator]:
+    """Which operator makes a tensor; ValueError where following that back might not end."""
+    made_by: dict[int, Operator] = {}
+    for operator in reversed(graph.operators):
+        if any(tensor is not None and tensor.index in made_by for tensor in operator.inputs):
+            raise ValueError(f"{operator}, which reads what is made after it")
+        made_by.update((tensor.index, operator) for tensor in operator.outputs)
+    return made_by
 
 
 def _linear(tensor: Tensor, made_by: Mapping[int, Operator]) -> tuple[list[tuple[Tensor, Matrix]], Matrix]:
