@@ -47,9 +47,7 @@ def softmax_of(run, pictures):
 @pytest.mark.parametrize("variant", ["float32", "float16", "dynamic", "int8_ptq", "int8_qat"])
 def test_the_evidence_of_every_variant_adds_up_to_its_logits(models, pictures, variant):
     added, logits, tolerance = sums(models[variant], pictures[::4])
-    # A dynamic model rounds what its dense layers read to 8 bits: half a step of 127 of the largest, whose weights are
-    # below 1 here, over all channels.
-    assert np.abs(added - logits).max() <= tolerance + (0.1 if variant == "dynamic" else 0)
+    assert np.abs(added - logits).max() <= tolerance  # a dynamic one has heads in float32: they are too small to shrink
     assert logits.std() > 0.1
 
 
