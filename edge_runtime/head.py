@@ -55,10 +55,10 @@ def find_head(graph: Graph, *, name: str) -> Head:
         if len(grids) != 1:
             raise ValueError(f"feature maps on {len(grids)} grids")
         return Head(maps, tuple(weights for _, weights in terms), bias, grids.pop())
-    except (ValueError, KeyError, AttributeError, IndexError) as error:  # the others are a damaged graph's
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
         raise LeukoliteError(
             expected=f"convolutions, global max-pooling, dense layers and softmax in {name}, to explain what it says",
-            found=str(error) if isinstance(error, ValueError) else "another graph",
+            found=" ".join(str(error).split())[:300] if isinstance(error, ValueError) else "another graph",
             remedy="explain with a model that `python -m convert` wrote",
         ) from error
 

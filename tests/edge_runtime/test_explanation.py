@@ -1,7 +1,10 @@
+import pickle
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_runtime.card import load_card
 from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
@@ -9,11 +12,13 @@ from edge_runtime.explanation import evidence, place
 from edge_runtime.grid import Axis, Grid
 from edge_runtime.head import Head
 from edge_runtime.locate import Cell
+from edge_runtime.sample import sample_jpeg
 from edge_runtime.view import CELL, View, cut, see
 from tests.fields import field
 from tests.heads import sums
 
-CELLS = Path(__file__).parents[2] / "reports" / "cell" / "bundles"
+ROOT = Path(__file__).parents[2]
+CELLS = ROOT / "reports" / "cell" / "bundles"
 REAL = [SHIPPED_MODEL, SHIPPED_REFERENCE, CELLS / "leukolite-int8.tflite", CELLS / "leukolite-float32.tflite"]
 
 
@@ -78,8 +83,6 @@ def test_a_cell_s_positions_lie_around_its_middle_at_the_field_s_scale(zoom, sid
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_it_comes_with_the_prediction_of_classify(path, tmp_path):
-    from PIL import Image
-
     view = load_card(path).input.seen
     nuclei = [(60, 70, 30), (170, 230, 34)]
     Image.fromarray(field(*nuclei, height=240, width=320)).save(tmp_path / "two.png")
@@ -99,8 +102,6 @@ def test_it_comes_with_the_prediction_of_classify(path, tmp_path):
 
 
 def test_it_shows_the_field_and_no_map_where_there_is_no_cell(tmp_path):
-    from PIL import Image
-
     Image.fromarray(field(height=240, width=320)).save(tmp_path / "empty.png")
     found = Classifier(REAL[2]).explain(tmp_path / "empty.png")
     assert (found.maps, found.prediction.error, found.field.shape) == ((), None, (240, 320, 3))
@@ -116,19 +117,9 @@ def test_a_model_that_answers_nan_has_nothing_to_explain_with(monkeypatch):
     classifier = Classifier().load(explaining=True)
     nan = np.full(len(classifier.card.labels), np.nan, np.float32)
     monkeypatch.setattr(classifier.model, "predict_all", lambda pixels: (nan, [np.full((2, 2, 1), np.nan)]))
-    found = classifier.explain(golden_png())
+    found = classifier.explain(sample_jpeg())
     assert "got NaN" in found.prediction.error
     assert found.maps == ()
-
-
-def golden_png():
-    import io
-
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(field((60, 80, 20))).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_a_model_of_another_kind_is_refused_and_goes_on_classifying(bundle, picture, refused):
@@ -145,11 +136,11 @@ def test_the_interpreter_is_made_anew_once_and_of_the_file_s_own_bytes_for_who_n
     model = module.Model
     monkeypatch.setattr(module, "Model", lambda content, **options: given.append(content) or model(content, **options))
     classifier = Classifier()
-    classifier.classify(golden_png())
+    classifier.classify(sample_jpeg())
     assert given == [SHIPPED_MODEL.read_bytes()]
     for _ in range(2):
-        classifier.explain(golden_png())
-        classifier.classify(golden_png())
+        classifier.explain(sample_jpeg())
+        classifier.classify(sample_jpeg())
     assert len(given) == 2
     assert len(classifier.load(explaining=True).model.invoke_all(np.zeros(shape_of(classifier), np.uint8))[1]) > 0
 
@@ -159,9 +150,15 @@ def shape_of(classifier):
 
 
 def test_a_pickled_classifier_that_explained_explains():
-    import pickle
-
     classifier = Classifier()
-    first = classifier.explain(golden_png())
-    again = pickle.loads(pickle.dumps(classifier)).explain(golden_png())
+    first = classifier.explain(sample_jpeg())
+    again = pickle.loads(pickle.dumps(classifier)).explain(sample_jpeg())
     assert np.array_equal(first.maps[0].evidence, again.maps[0].evidence)
+
+
+def test_the_example_of_the_docs_runs(tmp_path, monkeypatch, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "explain.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "smear.jpg").write_bytes(sample_jpeg())
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "docs/explain.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[0] in Classifier().card.labels
