@@ -67,9 +67,9 @@ def _makers(graph: Graph) -> dict[int, Operator]:
     """Which operator makes a tensor; ValueError where following that back might not end."""
     made_by: dict[int, Operator] = {}
     for operator in reversed(graph.operators):
-        if any(tensor is not None and tensor.index in made_by for tensor in operator.inputs):
-            raise ValueError(f"{operator}, which reads what is made after it")
         made_by.update((tensor.index, operator) for tensor in operator.outputs)
+        if any(tensor is not None and tensor.index in made_by for tensor in operator.inputs):
+            raise ValueError(f"{operator}, which reads what is not made before it")
     return made_by
 
 

@@ -59,7 +59,7 @@ def _weights(pixels: int, middles_px: npt.NDArray[np.float64], step_px: float) -
 
 
 def draw(explanation: Explanation) -> Pixels:
-    """The field with evidence laid over it, FOR or AGAINST: the stronger, beside that of any position, the less clear.
+    """The field with evidence laid over it, FOR or AGAINST, as opaque as it is strong beside the strongest position.
 
     Returns:
         uint8 [height, width, 3], RGB: the field's size, or a multiple of it where that is too small to look at.
