@@ -7,11 +7,13 @@ from PIL import Image
 
 from benchmarks.__main__ import main
 from benchmarks.explain import Measurement, Report, choose, in_turn, on_cells, shortfalls, to_markdown
+from benchmarks.readme import is_current
 from edge_runtime.classifier import Prediction
 from edge_runtime.explanation import EvidenceMap, Explanation
 from tests.fields import field
 
-CELL = Path(__file__).parents[2] / "reports" / "cell" / "bundles" / "leukolite-int8.tflite"
+ROOT = Path(__file__).parents[2]
+CELL = ROOT / "reports" / "cell" / "bundles" / "leukolite-int8.tflite"
 
 
 def measurement(*, plain=(1.0, 1.0, 3.0), explaining=(1.04, 1.02, 3.03)):
@@ -112,3 +114,10 @@ def test_the_command_leaves_samples_pictures_and_the_figure(train, tmp_path, cap
     assert text.strip() in page.read_text()
     with Image.open(out.with_suffix(".jpg")) as picture:
         assert (picture.format, picture.size) == ("JPEG", (2 * 204, 2 * 154))
+
+
+def test_what_is_kept_is_within_bounds_and_in_the_docs():
+    kept = json.loads((ROOT / "reports" / "explain.json").read_text())
+    found = Report(tuple(Measurement(**each) for each in kept["measurements"]), kept["provenance"])
+    assert list(shortfalls(found)) == []
+    assert is_current(ROOT / "docs" / "explain.md", "explain", to_markdown(found))
