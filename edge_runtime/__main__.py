@@ -11,6 +11,7 @@ from edge_runtime.options import PROG
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.heatmap import Gallery
     from edge_runtime.inputs import Input
 
 
@@ -35,7 +36,7 @@ def build_parser() -> Parser:
     )
 
 
-def _open(args: argparse.Namespace, *, threshold: float | None = None) -> "Classifier":
+def _open(args: argparse.Namespace, *, threshold: float | None = None, explaining: bool = False) -> "Classifier":
     """The model that the options name, loaded; what it warns of becomes notes."""
     from edge_runtime.classifier import Classifier
     from edge_runtime.labels import read_labels
@@ -44,7 +45,7 @@ def _open(args: argparse.Namespace, *, threshold: float | None = None) -> "Class
     labels = None if args.labels is None else read_labels(args.labels)
     settings = {"threshold": threshold, "num_threads": args.num_threads, "golden": args.golden}
     with noted(PROG), hushed():
-        return Classifier(args.model, labels=labels, **settings).load()
+        return Classifier(args.model, labels=labels, **settings).load(explaining=explaining)
 
 
 def _classify(args: argparse.Namespace) -> int:
@@ -61,10 +62,11 @@ def _classify(args: argparse.Namespace) -> int:
         if not found:
             complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
         return UNUSABLE
-    classifier = _open(args, threshold=args.threshold)
+    classifier = _open(args, threshold=args.threshold, explaining=args.explain is not None)
+    gallery = None if args.explain is None else _gallery(args.explain)
     failures: list[str] = []
     on_screen = not args.output and sys.stdout.isatty()  # then the results themselves show how far it is
-    predictions = _each(classifier, found, failures, hidden=on_screen)
+    predictions = _each(classifier, found, failures, hidden=on_screen, gallery=gallery)
     look = PLAIN if args.output else look_of(sys.stdout)
     results = FORMATTERS[args.format](predictions, classifier.card.labels, args.top_k, look)
     if args.output:
@@ -75,17 +77,39 @@ def _classify(args: argparse.Namespace) -> int:
     return FAILED if failures else DONE
 
 
+def _gallery(folder: str) -> "Gallery":
+    """Where heat maps go; drawing is imported only now."""
+    from edge_runtime.heatmap import Gallery
+
+    return Gallery(folder)
+
+
 def _each(
-    classifier: "Classifier", found: Sequence["Input"], failures: list[str], *, hidden: bool
+    classifier: "Classifier",
+    found: Sequence["Input"],
+    failures: list[str],
+    *,
+    hidden: bool,
+    gallery: "Gallery | None",
 ) -> Iterator["Prediction"]:
-    """Predictions in the order of the inputs; what failed is said at once and noted in `failures`."""
+    """Predictions in the order of the inputs; what failed is said at once and noted in `failures`.
+
+    Heat maps go into the gallery, where there is one.
+    """
     from edge_runtime.classifier import failed
     from edge_runtime.errors import show
     from edge_runtime.progress import progress
 
     with progress("classify", total=len(found), hidden=hidden) as advance:
         for item in found:
-            prediction = failed(item.path, item.error) if item.error else classifier.classify(item.path)
+            if item.error:
+                prediction = failed(item.path, item.error)
+            elif gallery:
+                explanation = classifier.explain(item.path)
+                gallery.save(explanation)
+                prediction = explanation.prediction
+            else:
+                prediction = classifier.classify(item.path)
             if prediction.error:
                 complain(PROG, prediction.error if item.error else f"{show(item.path)}: {prediction.error}")
                 failures.append(item.path)

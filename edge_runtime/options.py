@@ -28,6 +28,7 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
     classify.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
+    classify.add_argument("--explain", metavar="DIR", help="write heat maps there: where the evidence lies")
     _add_trust(classify)
     classify.add_argument("--num-threads", type=positive, default=1)
 

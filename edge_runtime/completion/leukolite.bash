@@ -7,7 +7,7 @@
 
 _shtab_leukolite_subparsers=(classify evaluate gate bench doctor bulk info completion)
 
-_shtab_leukolite_classify_option_strings=(-h --help --debug -m --model --format -o --output -t --threshold -k --top-k --labels --golden --num-threads)
+_shtab_leukolite_classify_option_strings=(-h --help --debug -m --model --format -o --output -t --threshold -k --top-k --explain --labels --golden --num-threads)
 _shtab_leukolite_evaluate_option_strings=(-h --help --debug -m --model --data --split --report --predictions --groups --labels --golden --num-threads)
 _shtab_leukolite_gate_option_strings=(-h --help --debug --candidate --reference --policy --latency --json --junit --markdown --html --data)
 _shtab_leukolite_bench_option_strings=(-h --help --debug -m --model --num-runs --warmup-runs --min-secs --num-threads --result-json)
@@ -22,6 +22,7 @@ _shtab_leukolite_classify__m_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_classify___model_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_classify__o_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_classify___output_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_classify___explain_COMPGEN=_shtab_compgen_dirs
 _shtab_leukolite_classify___labels_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_evaluate__m_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_evaluate___model_COMPGEN=_shtab_compgen_files

@@ -51,7 +51,7 @@ function _shtab_leukolite_using
 end
 
 set -g _shtab_leukolite_commands classify evaluate gate bench doctor bulk info completion
-set -g _shtab_leukolite_opts_with_value --actors --candidate --data --format --golden --groups --html --json --junit --labels --latency --markdown --min-secs --model --num-runs --num-threads --output --policy --predictions --reference --report --result-json --shard-size --split --threshold --top-k --warmup-runs -k -m -o -t
+set -g _shtab_leukolite_opts_with_value --actors --candidate --data --explain --format --golden --groups --html --json --junit --labels --latency --markdown --min-secs --model --num-runs --num-threads --output --policy --predictions --reference --report --result-json --shard-size --split --threshold --top-k --warmup-runs -k -m -o -t
 
 complete -c leukolite -e
 complete -c leukolite -f
@@ -67,6 +67,7 @@ complete -c leukolite -n '_shtab_leukolite_using classify' -l format -xka "table
 complete -c leukolite -n '_shtab_leukolite_using classify' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of standard output'
 complete -c leukolite -n '_shtab_leukolite_using classify' -s t -l threshold -x -d 'no label below this confidence (default: card'"'"'s)'
 complete -c leukolite -n '_shtab_leukolite_using classify' -s k -l top-k -x -d 'give only the K most probable classes'
+complete -c leukolite -n '_shtab_leukolite_using classify' -l explain -xka "(__fish_complete_directories)" -d 'write heat maps there: where the evidence lies'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l labels -xka "(__fish_complete_path (commandline -ct))" -d 'names of the classes of a model without a card'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l golden -xka "refuse warn off" -d 'what to do when the model does not give the golden output of its card here (default: refuse it)'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l num-threads -x -d num_threads

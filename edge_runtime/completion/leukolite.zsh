@@ -67,6 +67,7 @@ _shtab_leukolite_classify_options=(
   {-o,--output}"[write there instead of standard output]:FILE:_files"
   {-t,--threshold}"[no label below this confidence (default\: card\'s)]:threshold:"
   {-k,--top-k}"[give only the K most probable classes]:top_k:"
+  "--explain[write heat maps there\: where the evidence lies]:DIR:_files -/"
   "--labels[names of the classes of a model without a card]:FILE|A,B,...:_files"
   "--golden[what to do when the model does not give the golden output of its card here (default\: refuse it)]:golden:(refuse warn off)"
   "--num-threads[num_threads]:num_threads:"
