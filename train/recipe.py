@@ -1,0 +1,87 @@
+"""The options that change what a training gives, and the settings that they make of a preset."""
+
+import argparse
+from dataclasses import fields, replace
+from typing import Any
+
+from edge_runtime.command import Parser
+from train.config import PRESETS, NetworkSettings, Settings, StageSettings
+
+CHOSEN = "chosen"
+
+
+def add_recipe(parser: Parser) -> None:
+    """The options that change what a float training gives."""
+    parser.add_argument("--preset", choices=PRESETS, default="full")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--weight-decay", type=float)
+    parser.add_argument("--label-smoothing", type=float)
+    parser.add_argument("--averaging-decay", type=float)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
+    parser.add_argument("--towers", type=int, help="networks beside each other, their logits averaged")
+    parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
+    parser.add_argument("--strided", type=int, help="how many of the first convolutions have stride 2")
+    parser.add_argument("--field", type=size, metavar="WxH", help="pixels that pictures are fitted into, as 160x120")
+    parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
+    parser.add_argument("--zoom", type=float, help="pixels of the crop for one of the field")
+    parser.add_argument(
+        "--white-balance", action=argparse.BooleanOptionalAction, help="take the colour of the light out (or not)"
+    )
+    parser.add_argument(
+        "--blind",
+        action=argparse.BooleanOptionalAction,
+        help="blind each tower to one part of the sources, to judge by it; or let all learn from everything",
+    )
+    parser.add_argument("--dropout", type=float)
+    parser.add_argument(
+        "--class-prior", type=prior, help="how often it is taken out, or `chosen` by held-out cells (default: preset's)"
+    )
+    parser.add_argument("--qat-class-prior", type=prior)
+    parser.add_argument("--qat-epochs", type=int)
+    parser.add_argument("--qat-learning-rate", type=float)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The preset with what the command line overrides."""
+    preset = PRESETS[args.preset]
+    given = {name: value for name, value in vars(args).items() if value is not None}
+
+    def pick(kind: type, prefix: str = "") -> dict[str, Any]:
+        names = (field.name for field in fields(kind))
+        return {name: or_chosen(given[prefix + name]) for name in names if prefix + name in given}
+
+    if "crop" in given:
+        given["crop_px"] = given.pop("crop")
+    if "field" in given:
+        given["image_width_px"], given["image_height_px"] = given.pop("field")
+    return replace(
+        preset,
+        network=replace(preset.network, **pick(NetworkSettings)),
+        float_stage=replace(preset.float_stage, **pick(StageSettings)),
+        qat_stage=replace(preset.qat_stage, **pick(StageSettings, "qat_")),
+        **pick(Settings),
+    )
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Comma-separated whole numbers."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height as 160x120."""
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
+def prior(text: str) -> float | str:
+    """A strength of the class prior, or CHOSEN for one that the run is to choose."""
+    return CHOSEN if text == CHOSEN else float(text)
+
+
+def or_chosen(value: Any) -> Any:
+    """None, which the settings hold for it, for CHOSEN."""
+    return None if value == CHOSEN else value
