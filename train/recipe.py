@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from edge_runtime.command import Parser
-from train.config import PRESETS, NetworkSettings, Settings, StageSettings
+from train.config import PRESETS, SAMPLINGS, Augmentation, NetworkSettings, Settings, StageSettings
 
 CHOSEN = "chosen"
 
@@ -42,6 +42,19 @@ def add_recipe(parser: Parser) -> None:
     parser.add_argument("--qat-class-prior", type=prior)
     parser.add_argument("--qat-epochs", type=int)
     parser.add_argument("--qat-learning-rate", type=float)
+    parser.add_argument("--sampling", choices=SAMPLINGS, help="what comes equally often in an epoch (default: image)")
+    _add_augmentation(parser.add_argument_group("changes to the pictures that are learned from (default: none)"))
+
+
+def _add_augmentation(parser: Any) -> None:
+    """The strengths of augmentation, in a group of the parser's options."""
+    parser.add_argument("--stain", type=float, help="how far the channels' densities are scaled and mixed, as 0.2")
+    parser.add_argument("--light", type=float, help="e to how much is the brightness of a channel, as 0.1")
+    parser.add_argument("--exposure", type=float, help="e to how much are brightness and contrast, as 0.2")
+    parser.add_argument("--focus", type=float, metavar="PX", help="blurred by up to so much standard deviation")
+    parser.add_argument("--scale", type=float, help="larger or smaller by up to this part, as 0.1")
+    parser.add_argument("--rotation", type=float, metavar="DEG", help="turned by up to so much, either way")
+    parser.add_argument("--flips", action=argparse.BooleanOptionalAction, help="mirrored (or not), half of the times")
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -53,8 +66,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
         names = (field.name for field in fields(kind))
         return {name: or_chosen(given[prefix + name]) for name in names if prefix + name in given}
 
-    if "crop" in given:
-        given["crop_px"] = given.pop("crop")
+    for option, setting in (("crop", "crop_px"), ("focus", "focus_px"), ("rotation", "rotation_deg")):
+        if option in given:
+            given[setting] = given.pop(option)
     if "field" in given:
         given["image_width_px"], given["image_height_px"] = given.pop("field")
     return replace(
@@ -62,6 +76,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         network=replace(preset.network, **pick(NetworkSettings)),
         float_stage=replace(preset.float_stage, **pick(StageSettings)),
         qat_stage=replace(preset.qat_stage, **pick(StageSettings, "qat_")),
+        augmentation=replace(preset.augmentation, **pick(Augmentation)),
         **pick(Settings),
     )
 

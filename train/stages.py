@@ -220,6 +220,8 @@ def _common(cells: Cells, out: Path, *, settings: Settings, call: Call) -> dict[
         "cells": cells,
         "log_prior": np.log(cells.source_share),
         "network": settings.network,
+        "augmentation": settings.augmentation,
+        "sampling": settings.sampling,
         "directory": out,
         "seed": settings.seed,
         "tell": call.tell,
