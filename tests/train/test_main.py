@@ -70,6 +70,13 @@ def test_help_is_shown(capsys, command):
         ([*FLOAT, "--batch-size", "-3"], "batch_size from 1"),
         ([*FLOAT, "--learning-rate", "nan"], "learning_rate from .*, got nan"),
         ([*FLOAT, "--seed", "-1"], "seed from 0"),
+        ([*FLOAT, "--sampling", "cell"], "cell"),
+        ([*FLOAT, "--stain", "-0.1"], "stain from 0 to 1, got -0.1"),
+        ([*FLOAT, "--light", "nan"], "light from 0 to 1, got nan"),
+        ([*FLOAT, "--exposure", "much"], "much"),
+        ([*FLOAT, "--focus", "6"], "focus_px from 0 to 5, got 6"),
+        ([*FLOAT, "--scale", "0.6"], "scale from 0 to 0.5, got 0.6"),
+        ([*FLOAT, "--rotation", "181"], "rotation_deg from 0 to 180, got 181"),
         ([*FLOAT, "--per-class", "-1"], "per_class from 0"),
         (
             ["qat", "--data", "d", "--run", "r", "--out", "o", "--strategy", "mirrored"],

@@ -40,6 +40,13 @@ def test_a_prior_may_be_left_to_the_run() -> None:
         ("--batch-size", 5, "float_stage.batch_size"),
         ("--qat-epochs", 6, "qat_stage.epochs"),
         ("--qat-learning-rate", 0.125, "qat_stage.learning_rate"),
+        ("--sampling", "source", "sampling"),
+        ("--stain", 0.25, "augmentation.stain"),
+        ("--light", 0.25, "augmentation.light"),
+        ("--exposure", 0.25, "augmentation.exposure"),
+        ("--focus", 1.5, "augmentation.focus_px"),
+        ("--scale", 0.25, "augmentation.scale"),
+        ("--rotation", 20.0, "augmentation.rotation_deg"),
     ],
 )
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -49,12 +56,15 @@ def test_an_option_overrides_one_setting_alone(preset, option, value, place):
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
-@pytest.mark.parametrize(("option", "place"), [("white-balance", "white_balance"), ("blind", "blind")])
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [("white-balance", "network.white_balance"), ("blind", "network.blind"), ("flips", "augmentation.flips")],
+)
 @pytest.mark.parametrize("value", [True, False])
 def test_what_is_yes_or_no_can_be_said_either_way(preset, option, place, value):
     given = [f"--{'' if value else 'no-'}{option}", "--towers", "2", "--class-prior", "1", "--qat-class-prior", "1"]
     found = settings_of(build_parser().parse_args([*FLOAT, "--preset", preset, *given]))
-    assert getattr(found.network, place) is value
+    assert flat(found)[place] is value
 
 
 def test_the_field_is_given_as_width_and_height():
