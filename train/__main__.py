@@ -13,7 +13,7 @@ from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.native import hushed
 from train.cluster import CONFIG_NAME, Cluster, find_cluster, rejoins
 from train.config import PRESETS
-from train.recipe import add_recipe, or_chosen, prior, settings_of
+from train.recipe import add_recipe, add_teachers, or_chosen, prior, settings_of
 
 if TYPE_CHECKING:
     from edge_runtime.report import EvalReport
@@ -48,6 +48,7 @@ def build_parser() -> Parser:
     _add_data(floats)
     floats.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run directory to write")
     add_recipe(floats)
+    add_teachers(floats, metavar="RUN")
     _add_split(floats)
     floats.add_argument(
         "--strategy",
@@ -66,6 +67,7 @@ def build_parser() -> Parser:
     )
     crossval.add_argument("--int8", action="store_true", help="fine-tune each for int8 as well, and answer with it")
     add_recipe(crossval)
+    add_teachers(crossval, metavar="DIR", held_out=", of each cross-validation the one blind to the same fold")
     _add_split(crossval)
     _add_course(crossval)
     crossval.set_defaults(call=_crossval)
@@ -196,9 +198,8 @@ def _float(args: argparse.Namespace) -> int:
         distribution = _start(args.strategy, cluster)
         from train.stages import train_float
 
-        report = train_float(
-            args.data, args.out, settings=settings, call=replace(_call(args), distribution=distribution)
-        )
+        call = replace(_call(args), distribution=distribution)
+        report = train_float(args.data, args.out, settings=settings, call=call, teachers=args.teachers)
     _say_held_out(args.out, report)
     return DONE
 
@@ -220,7 +221,14 @@ def _crossval(args: argparse.Namespace) -> int:
     from train.trials import record
 
     found = cross_validate(
-        args.data, args.out, folds=args.folds, settings=settings, call=_call(args), splits=args.splits, int8=args.int8
+        args.data,
+        args.out,
+        folds=args.folds,
+        settings=settings,
+        call=_call(args),
+        splits=args.splits,
+        int8=args.int8,
+        teachers=args.teachers,
     )
     sources, report = save(found, args.out), found.report
     record(report, args.out, settings=settings, folds=args.folds, int8=found.int8, agreement=found.agreement)

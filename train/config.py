@@ -122,6 +122,22 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """How much of the float stage's loss is agreement with teachers, 0 to 1; the rest is agreement with the labels.
+
+    Both sides are compared after their logits were divided by `temperature` (train/teachers.py).
+    """
+
+    teachers_weight: float = 0.0
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Raise LeukoliteError for a value out of its range."""
+        _check("teachers_weight", self.teachers_weight, 0, 1)
+        _check("temperature", self.temperature, 0.1, 100)
+
+
+@dataclass(frozen=True)
 class Settings:
     """A whole run. `per_class` limits TRAIN to that many images a class, spread over its sources; 0 is all.
 
@@ -135,6 +151,7 @@ class Settings:
     seed: int = 1
     augmentation: Augmentation = field(default_factory=Augmentation)
     sampling: str = IMAGE
+    distillation: Distillation = field(default_factory=Distillation)
 
     def __post_init__(self) -> None:
         """Raise LeukoliteError for a value out of its range."""
@@ -149,6 +166,12 @@ class Settings:
                 expected="a strength of the class prior",
                 found="that it be chosen by held-out cells, where no tower is blind to any",
                 remedy="give --class-prior and --qat-class-prior a number, or leave out --no-blind",
+            )
+        if self.network.blind and self.distillation.teachers_weight:
+            raise LeukoliteError(
+                expected="towers that are blind to nothing, where there are teachers",
+                found="blind ones, which would be judged by cells that their teachers learned from",
+                remedy="give --no-blind, or leave out --teachers",
             )
 
 

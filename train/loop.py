@@ -24,6 +24,7 @@ from train.checkpoints import Checkpoints
 from train.config import IMAGE, Augmentation, NetworkSettings, StageSettings
 from train.distribution import Distribution
 from train.history import draw_curves, peak_rss_mb, write_history
+from train.lesson import Lesson
 from train.network import MEAN_LAYER
 from train.position import Position
 from train.sampling import sample_epoch
@@ -48,7 +49,8 @@ class Stage:
     time hold what their gradients need, instead of all of them. The result is the same to the bit.
     `evaluated` does so for held-out images, with the weights that `refresh` copied there; by default it is `forward`.
     `log_prior` float64 [classes] is what was taken out of these logits, and what the loss therefore adds again.
-    `augmentation` is how pictures are changed before they are learned from, `sampling` which come equally often.
+    `augmentation` is how pictures are changed before they are learned from, `sampling` which come equally often,
+    `lesson` what teachers say of them, if there are any.
     `step` int64 is the number of steps done. `model` and `step` are made in the scope of the `distribution`.
     """
 
@@ -64,6 +66,7 @@ class Stage:
     step: tf.Variable
     augmentation: Augmentation = field(default_factory=Augmentation)
     sampling: str = IMAGE
+    lesson: Lesson | None = None
     parts: Sequence[Forward] = ()
     evaluated: Forward | None = None
     refresh: Callable[[], None] = lambda: None
@@ -162,7 +165,10 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
             with tf.control_dependencies(before.values()), tf.GradientTape() as tape:
                 logits = part(pixels, True) + log_prior
                 # Menon et al. 2021, equation 10: trained on logits + log prior, the logits are the adjusted ones.
-                losses.append(share * loss_of(wanted, logits))
+                each_loss = loss_of(wanted, logits)
+                if stage.lesson:
+                    each_loss = stage.lesson.mix(each_loss, logits, mine)
+                losses.append(share * each_loss)
                 loss = tf.reduce_mean(tf.reduce_sum(losses[-1], axis=1))
                 loss = stage.distribution.part_of_mean(loss, own=mine, batch=indices)
             with tf.control_dependencies(before.values()):

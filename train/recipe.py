@@ -2,12 +2,15 @@
 
 import argparse
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from edge_runtime.command import Parser
-from train.config import PRESETS, SAMPLINGS, Augmentation, NetworkSettings, Settings, StageSettings
+from edge_runtime.errors import LeukoliteError
+from train.config import PRESETS, SAMPLINGS, Augmentation, Distillation, NetworkSettings, Settings, StageSettings
 
 CHOSEN = "chosen"
+TEACHERS_WEIGHT = 0.5
 
 
 def add_recipe(parser: Parser) -> None:
@@ -46,6 +49,20 @@ def add_recipe(parser: Parser) -> None:
     _add_augmentation(parser.add_argument_group("changes to the pictures that are learned from (default: none)"))
 
 
+def add_teachers(parser: Parser, *, metavar: str, held_out: str = "") -> None:
+    """The options of learning from other networks too."""
+    parser.add_argument(
+        "--teachers",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar=metavar,
+        help=f"learn what these networks answer too{held_out}, not the labels alone",
+    )
+    parser.add_argument("--teachers-weight", type=float, help=f"their part of the loss (default: {TEACHERS_WEIGHT})")
+    parser.add_argument("--temperature", type=float, help="that softens their answers and its own (default: preset's)")
+
+
 def _add_augmentation(parser: Any) -> None:
     """The strengths of augmentation, in a group of the parser's options."""
     parser.add_argument("--stain", type=float, help="how far the channels' densities are scaled and mixed, as 0.2")
@@ -71,11 +88,20 @@ def settings_of(args: argparse.Namespace) -> Settings:
             given[setting] = given.pop(option)
     if "field" in given:
         given["image_width_px"], given["image_height_px"] = given.pop("field")
+    if args.teachers:
+        given.setdefault("teachers_weight", TEACHERS_WEIGHT)
+    elif "teachers_weight" in given or "temperature" in given:
+        raise LeukoliteError(
+            expected="--teachers with --teachers-weight or --temperature",
+            found="none",
+            remedy="name them or leave it out",
+        )
     return replace(
         preset,
         network=replace(preset.network, **pick(NetworkSettings)),
         float_stage=replace(preset.float_stage, **pick(StageSettings)),
         qat_stage=replace(preset.qat_stage, **pick(StageSettings, "qat_")),
+        distillation=replace(preset.distillation, **pick(Distillation)),
         augmentation=replace(preset.augmentation, **pick(Augmentation)),
         **pick(Settings),
     )

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from train.config import PRESETS, Augmentation, NetworkSettings, Settings, StageSettings
+from train.config import PRESETS, Augmentation, Distillation, NetworkSettings, Settings, StageSettings
 
 NAN = float("nan")
 
@@ -37,6 +37,8 @@ NAN = float("nan")
         (Settings, "seed", -1),
         (Settings, "seed", 2**32),
         (Settings, "sampling", "cell"),
+        (Distillation, "teachers_weight", 1.1),
+        (Distillation, "temperature", 0.0),
         (Augmentation, "stain", 1.1),
         (Augmentation, "light", -0.1),
         (Augmentation, "exposure", NAN),

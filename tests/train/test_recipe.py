@@ -83,3 +83,21 @@ def flat(settings, prefix=""):
     for name, value in vars(settings).items():
         found |= flat(value, f"{prefix}{name}.") if hasattr(value, "__dict__") else {prefix + name: value}
     return found
+
+
+def test_teachers_have_half_of_the_say_unless_told_otherwise():
+    preset = PRESETS["cell"]
+
+    def taught(*more):
+        return flat(settings_of(build_parser().parse_args([*FLOAT, "--preset", "cell", "--teachers", "a", "b", *more])))
+
+    assert taught() == {**flat(preset), "distillation.teachers_weight": 0.5}
+    told = {"distillation.teachers_weight": 0.25, "distillation.temperature": 4.0}
+    assert taught("--teachers-weight", "0.25", "--temperature", "4") == {**flat(preset), **told}
+    assert taught("--teachers-weight", "0") == flat(preset)
+
+
+@pytest.mark.parametrize("option", ["--teachers-weight", "--temperature"])
+def test_without_teachers_there_is_nothing_to_say_of_them(refused, option):
+    with refused("--teachers beside"):
+        settings_of(build_parser().parse_args([*FLOAT, option, "1"]))

@@ -16,7 +16,7 @@ from train.network import build_deployed
 from train.stream import to_unit
 
 AUGMENTED = replace(SETTINGS, augmentation=Augmentation(stain=0.2, flips=True), sampling=SOURCE)
-LATER = ("augmentation", "sampling")  # settings that earlier versions did not have
+LATER = ("augmentation", "sampling", "distillation")  # settings that earlier versions did not have
 
 
 @pytest.mark.parametrize("settings", [*PRESETS.values(), SETTINGS, AUGMENTED], ids=[*PRESETS, "tiny", "augmented"])
