@@ -125,7 +125,7 @@ class Augmentation:
 class Distillation:
     """How much of the float stage's loss is agreement with teachers, 0 to 1; the rest is agreement with the labels.
 
-    Both sides are compared after their logits were divided by `temperature` (train/teachers.py).
+    Both sides are compared after their logits were divided by `temperature` (train/lesson.py).
     """
 
     teachers_weight: float = 0.0

@@ -92,9 +92,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
         given.setdefault("teachers_weight", TEACHERS_WEIGHT)
     elif "teachers_weight" in given or "temperature" in given:
         raise LeukoliteError(
-            expected="--teachers with --teachers-weight or --temperature",
+            expected="--teachers beside --teachers-weight and --temperature",
             found="none",
-            remedy="name them or leave it out",
+            remedy="name them, or leave these out",
         )
     return replace(
         preset,

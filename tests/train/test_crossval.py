@@ -15,6 +15,7 @@ from train import crossval
 from train.config import Distillation
 from train.crossval import cross_validate
 from train.crossval_report import save
+from train.folds import Split
 from train.stages import Call
 
 FOLDS = 2
@@ -206,6 +207,17 @@ def test_teachers_that_know_what_is_held_out_are_refused(found, out, smear_root,
     with refused("the teacher in .*/fold0 to have learned from the images .*, got other images"):
         teach(smear_root, tmp_path / "out", out, folds=3)
     assert taught == []
+
+
+def test_teachers_of_another_seed_hold_out_the_same_by_the_folds_that_are_left(
+    found, out, smear_root, tmp_path, taught
+):
+    save(found, tmp_path)
+    call = Call(tell=print, split=Split(str(tmp_path / "folds.csv")))
+    other = replace(TAUGHT, seed=5)
+    again = cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=other, call=call, teachers=[out])
+    assert np.array_equal(again.cells.folds, found.cells.folds)
+    assert len(taught) == FOLDS
 
 
 def test_teachers_of_other_groups_are_refused(found, out, smear_root, tmp_path, refused, taught):
