@@ -23,7 +23,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,audit,cluster,clients,sign,bench,test
+EXTRAS := train,audit,cluster,clients,fast,sign,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
@@ -38,7 +38,7 @@ REHEARSAL := gate-rehearsal.toml
 REPORT := $(BUILD)/reports/report.md
 
 RUNTIME_CODE := $(wildcard edge_runtime/*.py edge_runtime/gate/*.py)
-TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/dataset.py edge_runtime/groups.py
+TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/jpeg.py edge_runtime/dataset.py edge_runtime/groups.py
 CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
 BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from edge_runtime import jpeg
 from edge_runtime.errors import LeukoliteError, reason, show
 
 Pixels = npt.NDArray[np.uint8]
@@ -101,8 +102,13 @@ def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, widt
     """
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:
+        field = _decode_plain_jpeg(content, height_px=height_px, width_px=width_px)
+        if field is not None:
+            return field
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            _check_size(picture, content)
+            kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
+            if excess := _excess(kind, *picture.size, content):
+                raise ValueError(excess)
             sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
             upright = picture.size[::-1] if sideways else picture.size
             picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
@@ -159,17 +165,27 @@ def _describe(content: bytes, error: Exception) -> str:
     return reason(error)
 
 
-def _check_size(picture: Image.Image, content: bytes) -> None:
-    """Raise ValueError for a picture, opened but not decoded, that would take too much memory or time."""
-    kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
+def _decode_plain_jpeg(content: bytes, *, height_px: int, width_px: int) -> Field | None:
+    """What the rest of `decode_field` would make of it, faster; None for what is left to that."""
+    header = jpeg.read_header(content)
+    if header is None or _excess("JPEG", header.width_px, header.height_px, content):
+        return None
+    pixels = jpeg.decode(content, header, height_px=height_px, width_px=width_px)
+    if pixels is None:
+        return None
+    if pixels.shape[:2] != (height_px, width_px):
+        pixels = np.asarray(_fit(Image.fromarray(pixels), height_px=height_px, width_px=width_px))
+    return Field(pixels, source_height_px=header.height_px, source_width_px=header.width_px)
+
+
+def _excess(kind: str, width_px: int, height_px: int, content: bytes) -> str:
+    """Why a picture, opened but not decoded, would take too much memory or time; empty where it would not."""
     most = MAX_PIXELS[kind]
-    if picture.width * picture.height > most or max(picture.size) > MAX_SIDE_PX:
-        size = f"{picture.width} x {picture.height} pixels"
-        raise ValueError(f"{size}, more than {most:,} or {MAX_SIDE_PX:,} on a side")
+    if width_px * height_px > most or max(width_px, height_px) > MAX_SIDE_PX:
+        return f"{width_px} x {height_px} pixels, more than {most:,} or {MAX_SIDE_PX:,} on a side"
     # Start of scan. Compressed data holds no such bytes; a thumbnail does, a few times.
     scans = content.count(b"\xff\xda") if kind == "JPEG" else 0
-    if scans > MAX_SCANS:
-        raise ValueError(f"{scans:,} scans, more than {MAX_SCANS}")
+    return f"{scans:,} scans, more than {MAX_SCANS}" if scans > MAX_SCANS else ""
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

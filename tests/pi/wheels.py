@@ -29,12 +29,13 @@ def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
                 *("--python-version", system.python),
                 *(f"--platform={name}" for name in platforms(system)),
                 *("--constraint", made / "constraints.txt"),
-                *(*packages.pins, wheel),
+                *(*packages.pins, f"{wheel.resolve()}[{packages.extra}]" if packages.extra else wheel),
             ],
             remedy="see that pip reaches a registry that has aarch64 wheels, and try again",
         )
 
-    wanted = "\n".join([sha256(wheel.read_bytes()), system.python, *packages.pins, *platforms(system), others])
+    asked = (*packages.pins, packages.extra)
+    wanted = "\n".join([sha256(wheel.read_bytes()), system.python, *asked, *platforms(system), others])
     name = f"{system.suite}-{packages.name.replace(' ', '-')}"
     return kept(folder / name, made_of=wanted, make=install) / "site"
 
