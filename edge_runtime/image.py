@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from edge_runtime import jpeg
 from edge_runtime.errors import LeukoliteError, reason, show
@@ -103,19 +103,7 @@ def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, widt
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:
         field = _decode_plain_jpeg(content, height_px=height_px, width_px=width_px)
-        if field is not None:
-            return field
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
-            if excess := _excess(kind, *picture.size, content):
-                raise ValueError(excess)
-            sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
-            upright = picture.size[::-1] if sideways else picture.size
-            picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            pixels = np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
-            return Field(pixels, source_height_px=upright[1], source_width_px=upright[0])
+        return field or _decode_with_pillow(content, height_px=height_px, width_px=width_px)
     # A damaged file can raise nearly anything out of Pillow's decoders (OSError, SyntaxError, struct.error,
     # IndexError, ...): whatever it is, this one file is unreadable and the others must go on.
     except Exception as error:
@@ -166,7 +154,7 @@ def _describe(content: bytes, error: Exception) -> str:
 
 
 def _decode_plain_jpeg(content: bytes, *, height_px: int, width_px: int) -> Field | None:
-    """What the rest of `decode_field` would make of it, faster; None for what is left to that."""
+    """What Pillow would make of it, faster; None for what is left to Pillow."""
     header = jpeg.read_header(content)
     if header is None or _excess("JPEG", header.width_px, header.height_px, content):
         return None
@@ -176,6 +164,23 @@ def _decode_plain_jpeg(content: bytes, *, height_px: int, width_px: int) -> Fiel
     if pixels.shape[:2] != (height_px, width_px):
         pixels = np.asarray(_fit(Image.fromarray(pixels), height_px=height_px, width_px=width_px))
     return Field(pixels, source_height_px=header.height_px, source_width_px=header.width_px)
+
+
+def _decode_with_pillow(content: bytes, *, height_px: int, width_px: int) -> Field:
+    """The rest of `decode_field`; raises what Pillow does, and ValueError for a picture that is too large."""
+    from PIL import ImageOps  # here: it is not needed for what simplejpeg decodes, nor at the start
+
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
+        if excess := _excess(kind, *picture.size, content):
+            raise ValueError(excess)
+        sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
+        upright = picture.size[::-1] if sideways else picture.size
+        picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        pixels = np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
+        return Field(pixels, source_height_px=upright[1], source_width_px=upright[0])
 
 
 def _excess(kind: str, width_px: int, height_px: int, content: bytes) -> str:
@@ -190,6 +195,8 @@ def _excess(kind: str, width_px: int, height_px: int, content: bytes) -> str:
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """RGB, converted in bands: beside the picture there is never more than the result and a little."""
+    from PIL import ImageChops
+
     if picture.mode == "RGB" and not picture.has_transparency_data:
         return picture
     # Pillow takes all CMYK in JPEGs for inverted, which that of Adobe's programs is, and only that.
