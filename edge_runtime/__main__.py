@@ -186,11 +186,14 @@ def _each(
     """Predictions in the order of the inputs; what failed is said at once and noted in `failures`."""
     from edge_runtime.classifier import failed
     from edge_runtime.errors import show
+    from edge_runtime.parallel import classify_all, count_workers
     from edge_runtime.progress import progress
 
+    workers = count_workers(len(found), num_threads=classifier.num_threads)
+    predictions = classify_all(classifier, (item.path for item in found if not item.error), workers=workers)
     with progress("classify", total=len(found), hidden=hidden) as advance:
         for item in found:
-            prediction = failed(item.path, item.error) if item.error else classifier.classify(item.path)
+            prediction = failed(item.path, item.error) if item.error else next(predictions)
             if prediction.error:
                 complain(PROG, prediction.error if item.error else f"{show(item.path)}: {prediction.error}")
                 failures.append(item.path)

@@ -21,7 +21,7 @@ CLASSIFYING = OURS | {
     f"edge_runtime.{name}"
     for name in (
         *("bundle", "card", "classifier", "files", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
-        *("locate", "model", "native", "progress", "quantization", "squares", "view", "white"),
+        *("locate", "model", "native", "parallel", "progress", "quantization", "squares", "view", "white"),
     )
 }
 # zipfile and json for the card, hashlib for digests.
