@@ -193,6 +193,12 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 	$(PY) -m benchmarks tested --readme docs/device.md
+	$(PY) -m benchmarks pipeline --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --out $(KEPT)/pipeline.json --readme docs/device.md
+	$(PY) -m benchmarks start --out $(KEPT)/start.json --readme docs/device.md
+	$(PY) -m benchmarks cores --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
+	$(PY) -m benchmarks size --readme docs/device.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)
