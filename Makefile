@@ -23,7 +23,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,audit,cluster,clients,sign,bench,test
+EXTRAS := train,audit,cluster,clients,fast,sign,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
@@ -38,7 +38,7 @@ REHEARSAL := gate-rehearsal.toml
 REPORT := $(BUILD)/reports/report.md
 
 RUNTIME_CODE := $(wildcard edge_runtime/*.py edge_runtime/gate/*.py)
-TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/dataset.py edge_runtime/groups.py
+TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/jpeg.py edge_runtime/dataset.py edge_runtime/groups.py
 CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
 BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
 
@@ -196,6 +196,12 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks explain --models $(MODELS)/leukolite-{int8,float32}.tflite \
 		$(KEPT)/cell/bundles/leukolite-{int8,float32}.tflite --data $(DATA_ROOT) --out $(KEPT)/explain.json \
 		--readme docs/explain.md
+	$(PY) -m benchmarks pipeline --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --out $(KEPT)/pipeline.json --readme docs/device.md
+	$(PY) -m benchmarks start --out $(KEPT)/start.json --readme docs/device.md
+	$(PY) -m benchmarks cores --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
+	$(PY) -m benchmarks size --readme docs/device.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

@@ -1,5 +1,6 @@
 """From a picture to a named white cell: decode, invoke, label."""
 
+import copy
 import os
 import threading
 import time
@@ -100,7 +101,7 @@ class Classifier:
     File, card and their fit are checked at once; the interpreter is made on first use, in each process anew. So a
     classifier can be pickled, or be inherited by a forked process, and costs nothing where it is not used.
     Threads may share one: they read pictures side by side and take turns at the one interpreter, whose memory is most
-    of a classifier's. Where they are to invoke side by side as well, give each thread a `copy.copy` of its own.
+    of a classifier's. Where they are to invoke side by side as well, give each thread a `twin()` of its own.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Classifier:
         self.card: Card = self._bundle.card
         self.threshold = self.card.abstain_below if threshold is None else threshold
         self._golden = golden
-        self._num_threads = num_threads
+        self.num_threads = num_threads
         self._head: Head | None = None  # of a model that is to explain
         self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
         self._loading: dict[int, threading.Lock] = {}  # by process: a fork may come while one is held
@@ -153,7 +154,7 @@ class Classifier:
         process = os.getpid()
         with self._loading.setdefault(process, threading.Lock()):  # the first thread makes it, the others wait
             if self._loaded is None or self._loaded[0] != process:
-                model = Model(self._content(), num_threads=self._num_threads)
+                model = Model(self._content(), num_threads=self.num_threads)
                 self._check_golden(model)
                 self._loaded = process, model
             return self._loaded[1]
@@ -180,6 +181,12 @@ class Classifier:
             remark = str(error)
         if remark:
             warnings.warn(remark, LeukoliteWarning, stacklevel=4)
+
+    def twin(self) -> Self:
+        """Another one with an interpreter of its own, for another thread; this one's golden output speaks for both."""
+        twin = copy.copy(self.load())
+        twin._golden = OFF
+        return twin
 
     def load(self, *, explaining: bool = False) -> Self:
         """Make the interpreter now, so that the first picture need not wait for it; returns the classifier.

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -147,6 +146,8 @@ def noted(name: str) -> Iterator[None]:
 def _fail(name: str, message: str, *, debug: bool) -> int:
     """Say what was wrong in one line, with the traceback before it if asked."""
     if debug:
+        import traceback
+
         traceback.print_exc()
     complain(name, message)
     return UNUSABLE

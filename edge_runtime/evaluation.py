@@ -11,6 +11,7 @@ from edge_runtime.dataset import Dataset, digest
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import write_atomic
 from edge_runtime.groups import Groups
+from edge_runtime.parallel import classify_all, count_workers
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import EvalReport, Outcome, summarize
@@ -31,8 +32,10 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
     origins = groups.assign(dataset.images) if groups else None
     outcomes, complaints = [], []
     with progress("evaluate", total=len(dataset.images)) as advance:
-        for image in dataset.images:
-            prediction = classifier.classify(image.path)
+        paths = [image.path for image in dataset.images]
+        workers = count_workers(len(paths), num_threads=classifier.num_threads)
+        predictions = classify_all(classifier, paths, workers=workers)
+        for image, prediction in zip(dataset.images, predictions, strict=True):
             if prediction.error:
                 complaints.append(f"{image.name}: {prediction.error}")
             outcomes.append(Outcome(image.name, image.label, prediction.top_label, prediction.confidence))

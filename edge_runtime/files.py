@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +17,8 @@ def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
 
     Raises LeukoliteError when the folder is missing, not writable or full; nothing is left behind then.
     """
+    import tempfile  # here: it costs the start of a command that writes nothing
+
     target = Path(path)
     temporary = ""
     try:

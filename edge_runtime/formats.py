@@ -1,7 +1,5 @@
 """Predictions as text: table, json, jsonl or csv, one result at a time so that long runs need no memory."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -53,6 +51,9 @@ def _csv(predictions: Iterable[Prediction], labels: Sequence[str], top_k: int | 
 
 def _csv_row(values: Sequence[object]) -> str:
     """One row, quoted where it must be."""
+    import csv
+    import io
+
     buffer = io.StringIO()
     csv.writer(buffer).writerow(values)  # before Python 3.13 a carriage return is quoted only if rows end in one
     return buffer.getvalue().removesuffix("\r\n") + "\n"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from edge_runtime import jpeg
 from edge_runtime.errors import LeukoliteError, reason, show
 
 Pixels = npt.NDArray[np.uint8]
@@ -101,15 +102,8 @@ def decode_field(source: str | os.PathLike[str] | bytes, *, height_px: int, widt
     """
     content = source if isinstance(source, bytes) else read_bytes(source)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            _check_size(picture, content)
-            sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
-            upright = picture.size[::-1] if sideways else picture.size
-            picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            pixels = np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
-            return Field(pixels, source_height_px=upright[1], source_width_px=upright[0])
+        field = _decode_plain_jpeg(content, height_px=height_px, width_px=width_px)
+        return field or _decode_with_pillow(content, height_px=height_px, width_px=width_px)
     # A damaged file can raise nearly anything out of Pillow's decoders (OSError, SyntaxError, struct.error,
     # IndexError, ...): whatever it is, this one file is unreadable and the others must go on.
     except Exception as error:
@@ -159,21 +153,50 @@ def _describe(content: bytes, error: Exception) -> str:
     return reason(error)
 
 
-def _check_size(picture: Image.Image, content: bytes) -> None:
-    """Raise ValueError for a picture, opened but not decoded, that would take too much memory or time."""
-    kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
+def _decode_plain_jpeg(content: bytes, *, height_px: int, width_px: int) -> Field | None:
+    """What Pillow would make of it, faster; None for what is left to Pillow."""
+    header = jpeg.read_header(content)
+    if header is None or _excess("JPEG", header.width_px, header.height_px, content):
+        return None
+    pixels = jpeg.decode(content, header, height_px=height_px, width_px=width_px)
+    if pixels is None:
+        return None
+    if pixels.shape[:2] != (height_px, width_px):
+        pixels = np.asarray(_fit(Image.fromarray(pixels), height_px=height_px, width_px=width_px))
+    return Field(pixels, source_height_px=header.height_px, source_width_px=header.width_px)
+
+
+def _decode_with_pillow(content: bytes, *, height_px: int, width_px: int) -> Field:
+    """The rest of `decode_field`; raises what Pillow does, and ValueError for a picture that is too large."""
+    from PIL import ImageOps  # here: it is not needed for what simplejpeg decodes, nor at the start
+
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        kind = picture.format if picture.format in MAX_PIXELS else "JPEG"  # of several pictures in one: MPO
+        if excess := _excess(kind, *picture.size, content):
+            raise ValueError(excess)
+        sideways = picture.getexif().get(_ORIENTATION) in _SIDEWAYS
+        upright = picture.size[::-1] if sideways else picture.size
+        picture.draft("RGB", (height_px, width_px) if sideways else (width_px, height_px))
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        pixels = np.asarray(_fit(_to_rgb(picture), height_px=height_px, width_px=width_px))
+        return Field(pixels, source_height_px=upright[1], source_width_px=upright[0])
+
+
+def _excess(kind: str, width_px: int, height_px: int, content: bytes) -> str:
+    """Why a picture, opened but not decoded, would take too much memory or time; empty where it would not."""
     most = MAX_PIXELS[kind]
-    if picture.width * picture.height > most or max(picture.size) > MAX_SIDE_PX:
-        size = f"{picture.width} x {picture.height} pixels"
-        raise ValueError(f"{size}, more than {most:,} or {MAX_SIDE_PX:,} on a side")
+    if width_px * height_px > most or max(width_px, height_px) > MAX_SIDE_PX:
+        return f"{width_px} x {height_px} pixels, more than {most:,} or {MAX_SIDE_PX:,} on a side"
     # Start of scan. Compressed data holds no such bytes; a thumbnail does, a few times.
     scans = content.count(b"\xff\xda") if kind == "JPEG" else 0
-    if scans > MAX_SCANS:
-        raise ValueError(f"{scans:,} scans, more than {MAX_SCANS}")
+    return f"{scans:,} scans, more than {MAX_SCANS}" if scans > MAX_SCANS else ""
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """RGB, converted in bands: beside the picture there is never more than the result and a little."""
+    from PIL import ImageChops
+
     if picture.mode == "RGB" and not picture.has_transparency_data:
         return picture
     # Pillow takes all CMYK in JPEGs for inverted, which that of Adobe's programs is, and only that.

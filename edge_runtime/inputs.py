@@ -1,6 +1,5 @@
 """Which images the user means: files, folders, globs and lists of paths on standard input."""
 
-import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,6 +50,8 @@ def _glob(pattern: str) -> list[str]:
 
 def _matches(pattern: str) -> Iterator[str]:
     """What glob finds, but `**` goes through no link: in a circle of two, glob itself would not end for days."""
+    import glob
+
     head, stars, tail = _split(pattern)
     if not stars:
         yield from glob.glob(pattern)

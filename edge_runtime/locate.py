@@ -41,7 +41,8 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
     squares = squares or coarsen(pixels)
     side, stain, green = squares.side_px, squares.stain, squares.means[..., 1]
     count = max(1, round(_BRIGHTEST * stain.size))
-    middle, strongest, brightness = np.median(stain), np.partition(stain.ravel(), -count)[-count], np.median(green)
+    middle, strongest = _middle_and(stain, -count)
+    brightness, _ = _middle_and(green, -1)
     above = max(_HALFWAY * (strongest - middle), _LEAST_STAIN * brightness)
     stained = stain > middle + above
     regions = _regions(stained)
@@ -52,6 +53,13 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
         Cell(left * side, top * side, right * side, bottom * side, area) for left, top, right, bottom, area in found
     ]
     return tuple(sorted(cells, key=lambda cell: -cell.area))
+
+
+def _middle_and(values: npt.NDArray[np.float32], place: int) -> tuple[np.float32, np.float32]:
+    """The median, and the value at a place from the end when all are sorted; at half of np.median's cost."""
+    low, high = (values.size - 1) // 2, values.size // 2
+    parted = np.partition(values.ravel(), [low, high, values.size + place])
+    return parted[low : high + 1].mean(), parted[place]
 
 
 def _is_cut(region: tuple[int, int, int, int, float], shape: tuple[int, ...]) -> bool:

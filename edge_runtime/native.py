@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,8 +25,8 @@ def hushed() -> Iterator[None]:
     For command lines, while one thread runs: the descriptor belongs to the whole process.
     """
     try:
-        saved, file = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115 - closed by `with` below
-    except OSError:  # standard error is closed, or there is no folder for temporary files: let it through
+        saved, file = os.dup(2), os.fdopen(os.memfd_create("stderr"), "w+b")
+    except OSError:  # standard error is closed, or descriptors are used up: let it through
         yield
         return
     with file as held:

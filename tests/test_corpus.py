@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -29,21 +30,32 @@ def written(tmp_path_factory) -> dict[Path, Case]:
     return found
 
 
-@pytest.fixture(scope="module")
-def answers(written, bundle) -> dict[Path, dict]:
+def watched(paths: Iterable[Path], bundle: Path, *options: str) -> dict[Path, dict]:
     """What becomes of each, in a process that is watched."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.watched", bundle],
-        input="".join(f"{path}\n" for path in written),
+        [sys.executable, "-m", "tests.watched", bundle, *options],
+        input="".join(f"{path}\n" for path in paths),
         capture_output=True,
         text=True,
         timeout=300,  # a stall without work, such as the wait for a pipe; work itself is limited there
         cwd=ROOT,
     )
     found = {Path(each["path"]): each for each in map(json.loads, done.stdout.splitlines())}
-    lost = [path.name for path in written if path not in found]
+    lost = [path.name for path in paths if path not in found]
     assert not lost, f"{lost[0]} ended the process ({done.returncode}): {done.stderr[-2000:]}"
     return found
+
+
+@pytest.fixture(scope="module")
+def answers(written, bundle) -> dict[Path, dict]:
+    """Each file's, with simplejpeg for what it may decode."""
+    return watched(written, bundle)
+
+
+@pytest.fixture(scope="module")
+def pillows(written, bundle) -> dict[Path, dict]:
+    """Those of all that begin as a JPEG does, without simplejpeg: of others it sees nothing."""
+    return watched([path for path in written if path.open("rb").read(2) == b"\xff\xd8"], bundle, "--without-simplejpeg")
 
 
 def test_the_corpus_is_large_and_has_both_kinds(written):
@@ -65,10 +77,20 @@ def test_each_file_ends_as_a_label_or_a_named_reason(written, answers):
     assert wrong == {}
 
 
-def test_no_file_takes_more_memory_than_is_said(written, answers):
-    most = {path: MAX_DECODE_MB + 3 * path.stat().st_size / 1e6 for path in written}
-    grown = {path: answers[path]["grown_kb"] * 1024 / 1e6 for path in written}
-    assert {path.name: grown[path] for path in written if grown[path] > most[path]} == {}
+def test_each_jpeg_ends_the_same_with_simplejpeg_and_without(answers, pillows):
+    assert len(pillows) >= 140
+    ends = ("label", "error", "confidence")
+    assert {path: [answers[path][end] for end in ends] for path in pillows} == {
+        path: [each[end] for end in ends] for path, each in pillows.items()
+    }
+
+
+@pytest.mark.parametrize("way", ["answers", "pillows"])
+def test_no_file_takes_more_memory_than_is_said(way, request):
+    found = request.getfixturevalue(way)
+    most = {path: MAX_DECODE_MB + 3 * path.stat().st_size / 1e6 for path in found}
+    grown = {path: each["grown_kb"] * 1024 / 1e6 for path, each in found.items()}
+    assert {path.name: grown[path] for path in found if grown[path] > most[path]} == {}
     # The largest do take a part of it: the measure is of something.
     assert max(grown.values()) > MAX_DECODE_MB / 2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime import image
+from edge_runtime import image, jpeg
 from edge_runtime.dataset import open_dataset
 from edge_runtime.image import decode
 from tests.nobody import as_nobody
@@ -24,6 +24,13 @@ STORED = {
     7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
+
+
+@pytest.fixture(autouse=True, params=["simplejpeg", "Pillow"])
+def decoder(request, monkeypatch):
+    """All of this holds with simplejpeg and without; test_jpeg.py sets the two side by side."""
+    if request.param == "Pillow":
+        monkeypatch.setattr(jpeg, "_decoder", lambda: None)
 
 
 def smear(*, height: int = 240, width: int = 320) -> np.ndarray:

@@ -13,3 +13,8 @@ def test_squares_are_means_and_what_is_left_over_is_cut_off(side):
     for row, column in np.ndindex(found.shape[:2]):
         square = pixels[row * side : (row + 1) * side, column * side : (column + 1) * side]
         assert found[row, column] == pytest.approx(square.mean(axis=(0, 1)), rel=1e-5)
+
+
+@pytest.mark.parametrize("side", [16, 17, 60])
+def test_the_brightest_large_squares_do_not_overflow(side):
+    assert (shrink(np.full((120, 120, 3), 255, np.uint8), side) == 255).all()

@@ -12,10 +12,12 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import atheris
 
 with atheris.instrument_imports(include=["PIL", "edge_runtime"]):
+    from edge_runtime import jpeg
     from edge_runtime.card import load_card
     from edge_runtime.errors import LeukoliteError
     from edge_runtime.image import Image, decode
@@ -29,13 +31,24 @@ LONGEST = 20_000  # bytes of an input
 
 
 def decode_any(content: bytes) -> None:
-    """Pixels of the size asked for, or a LeukoliteError."""
+    """Pixels of the size asked for, or a LeukoliteError: the same with simplejpeg and without."""
+    answers = [_decoded(content)]
+    if jpeg.read_header(content):
+        with mock.patch.object(jpeg, "_decoder", return_value=None):
+            answers.append(_decoded(content))
+    if len(set(answers)) > 1:
+        raise AssertionError("simplejpeg and Pillow differ")
+
+
+def _decoded(content: bytes) -> bytes | str:
+    """The pixels, or why there are none."""
     try:
         pixels = decode(content, height_px=12, width_px=16)
-    except LeukoliteError:
-        return
+    except LeukoliteError as error:
+        return str(error)
     if pixels.shape != (12, 16, 3) or pixels.dtype != "uint8":
         raise AssertionError(pixels)
+    return pixels.tobytes()
 
 
 def card_of_any(content: bytes) -> None:

@@ -20,6 +20,7 @@ class Packages:
 
     name: str
     pins: tuple[str, ...] = ()
+    extra: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Combination:
 BOOKWORM = System(suite="bookworm", python="3.11", glibc_minor=36)
 TRIXIE = System(suite="trixie", python="3.13", glibc_minor=41)
 
-NEWEST = Packages("newest packages")
+NEWEST = Packages("newest packages", extra="fast")
 # picamera2 of Raspberry Pi OS is built for this numpy; the others are the newest that go with it or were tried with it.
 CAMERA = Packages("numpy 1.24", ("numpy==1.24.4", "pillow==10.4.0", "ml_dtypes==0.5.4"))
 

@@ -11,6 +11,10 @@ def test_both_boards_and_both_systems_are_among_them_and_the_camera_stack():
     assert any(pin.startswith("numpy==1.24.") for pin in CAMERA.pins)
 
 
+def test_pictures_are_decoded_by_simplejpeg_and_by_pillow():
+    assert {each.packages.extra for each in COMBINATIONS} == {"fast", ""}
+
+
 def test_each_has_a_name_of_its_own_that_can_be_a_folders():
     names = [each.name for each in COMBINATIONS]
     assert len(set(names)) == len(names)

@@ -23,32 +23,34 @@ def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
     """A folder for PYTHONPATH with the wheel and what it depends on, made below `folder` unless it is there."""
 
     others = constraints(packages.pins)
+    wanted = f"{wheel.resolve()}[{packages.extra}]" if packages.extra else str(wheel)
 
     def install(made: Path) -> None:
         (made / "constraints.txt").write_text(others, encoding="utf-8")
         remedy = "see that pip reaches a registry that has aarch64 wheels, and try again"
         pinned = ["--constraint", made / "constraints.txt", *packages.pins]
-        call([*_PIP, *download(wheel, system, made / "wheels"), *pinned], remedy=remedy)
+        call([*_PIP, *download(wanted, system, made / "wheels"), *pinned], remedy=remedy)
         call(
             [
                 *(*_PIP, "install", "--no-compile", "--no-index", "--find-links", made / "wheels"),
                 *("--target", made / "site", "--only-binary=:all:", "--implementation", "cp"),
                 *("--python-version", system.python),
                 *(f"--platform={name}" for name in platforms(system)),
-                *(*pinned, wheel),
+                *(*pinned, wanted),
             ],
             remedy="see that docs/install.md downloads all that a device without a network needs",
         )
 
-    made_of = [sha256(wheel.read_bytes()), *packages.pins, *platforms(system), *download(wheel, system, Path()), others]
+    asked = (*packages.pins, *platforms(system), *download(wanted, system, Path()))
+    made_of = [sha256(wheel.read_bytes()), *asked, others]
     name = f"{system.suite}-{packages.name.replace(' ', '-')}"
     return kept(folder / name, made_of="\n".join(made_of), make=install) / "site"
 
 
-def download(wheel: Path, system: System, folder: Path) -> list[str]:
+def download(wheel: str, system: System, folder: Path) -> list[str]:
     """What docs/install.md gives pip to do for a device without a network, for this system and into this folder."""
     command, _ = blocks("install.md", "Without a network")
-    changed = {"wheels": str(folder), "3.11": system.python, "./leukolite-*.whl": str(wheel)}
+    changed = {"wheels": str(folder), "3.11": system.python, "./leukolite-*.whl": wheel}
     return [changed.get(word, word) for word in shlex.split(command)][1:]
 
 

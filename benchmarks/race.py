@@ -1,0 +1,84 @@
+"""Contenders that take turns in one run, so that a machine that grows slower does so for all: samples and ratios."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from edge_runtime.board import is_busy
+from edge_runtime.provenance import RUNTIME_PACKAGES, collect
+
+PACKAGES = (*RUNTIME_PACKAGES, "simplejpeg", "scipy")
+
+
+@dataclass(frozen=True)
+class Race:
+    """What each contender took in each round, in milliseconds of what `unit` says; `about` is what was measured."""
+
+    unit: str
+    samples_ms: Mapping[str, tuple[float, ...]]
+    about: Mapping[str, Any]
+
+    def median_ms(self, name: str) -> float:
+        """The middle of a contender's rounds."""
+        return median(self.samples_ms[name])
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object with the raw samples and their medians."""
+        medians = {name: self.median_ms(name) for name in self.samples_ms}
+        return {"unit": self.unit, "about": self.about, "medians_ms": medians, "samples_ms": dict(self.samples_ms)}
+
+
+def run(
+    contenders: Mapping[str, Callable[[Any], float]], rounds: Sequence[Any], *, unit: str, about: Mapping[str, Any]
+) -> Race:
+    """Let each contender do each round, beginning with another one each time.
+
+    Args:
+        contenders: by name, what does a round's work and returns the milliseconds that it took.
+        rounds: what each is called with.
+        unit: of these milliseconds.
+        about: what was measured.
+    """
+    names = list(contenders)
+    samples: dict[str, list[float]] = {name: [] for name in names}
+    for number, given in enumerate(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            samples[name].append(round(contenders[name](given), 6))
+    return Race(unit, {name: tuple(each) for name, each in samples.items()}, about)
+
+
+def thread_ms(work: Callable[[Any], object]) -> Callable[[Any], float]:
+    """As a contender: the processor time of this thread, which a busy machine changes least."""
+
+    def timed(given: Any) -> float:
+        started = time.thread_time_ns()
+        work(given)
+        return (time.thread_time_ns() - started) / 1e6
+
+    return timed
+
+
+def report(races: Mapping[str, Race], *, started: float, load: float) -> dict[str, Any]:
+    """The JSON of a run: each race, the machine and where it comes from; `load` is that when it `started`."""
+    provenance = collect(packages=PACKAGES, started=started)
+    # Whole paths say nothing on another machine.
+    provenance["argv"] = [re.sub(r"^/.*/", "", argument) for argument in provenance["argv"]]
+    return {
+        "schema_version": 1,
+        "races": {name: race.to_json() for name, race in races.items()},
+        "machine_state": {"load_1min_at_start": load, "cpus": os.cpu_count()},
+        "provenance": provenance,
+    }
+
+
+def remark(found: Mapping[str, Any]) -> str:
+    """The processor, and whether it was busy, for below a table of `report`."""
+    processor = found["provenance"]["platform"]["cpu"] or "an unknown processor"
+    load, cpus = found["machine_state"]["load_1min_at_start"], found["machine_state"]["cpus"]
+    busy = f" The machine was busy (load {load:.1f} on {cpus} processors)." if is_busy(load, cpus=cpus) else ""
+    return f"Medians, {processor}; only the ratios compare between machines.{busy}"

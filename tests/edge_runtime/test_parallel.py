@@ -1,0 +1,146 @@
+"""Many at once: in order, no further ahead than is said, and over when it is over."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import parallel
+from edge_runtime.classifier import Classifier
+from edge_runtime.errors import LeukoliteWarning
+from edge_runtime.memory import PROC, read_kb
+from edge_runtime.parallel import classify_all, count_workers, in_order
+from edge_runtime.sample import sample_jpeg
+from tests.tiny_model import bundle_bytes, save
+
+
+class Counting:
+    """Items without an end, that knows how many were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> int:
+        self.taken += 1
+        return self.taken - 1
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_results_come_in_the_order_of_the_items_however_long_each_takes(workers):
+    def work(item: int) -> int:
+        time.sleep(0.003 * (item % 4 == 0))
+        return item * item
+
+    assert list(in_order(work, range(50), workers=workers)) == [item * item for item in range(50)]
+
+
+def test_work_is_done_side_by_side():
+    together = threading.Barrier(3)  # each waits for two others, which one thread alone would do for ever
+    assert len(list(in_order(lambda _: together.wait(timeout=30), range(3), workers=3))) == 3
+
+
+def test_a_hundred_thousand_are_never_in_memory_at_once():
+    items, alive, most = Counting(), 0, 0
+    results = in_order(lambda item: bytes(10_000), items, workers=4)
+    before = read_kb(PROC / "self" / "status", "VmRSS")
+    for done, _ in enumerate(itertools.islice(results, 100_000), 1):
+        alive = items.taken - done
+        most = max(most, alive)
+    assert most <= 4 * parallel._AHEAD
+    # All of them would take 1 GB; a tenth of a percent of that, and as much again for the allocator.
+    assert read_kb(PROC / "self" / "status", "VmRSS") - before < 20_000
+    results.close()
+
+
+@pytest.mark.parametrize("taken", [0, 3])
+def test_no_thread_outlives_it(taken):
+    before = set(threading.enumerate())
+    results = in_order(lambda item: item, Counting(), workers=3)
+    assert list(itertools.islice(results, taken)) == list(range(taken))
+    results.close()
+    assert set(threading.enumerate()) == before
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_is_raised_is_raised_in_its_turn(error):
+    def work(item: int) -> int:
+        if item == 7:
+            raise error
+        return item
+
+    before = threading.active_count()
+    results = in_order(work, Counting(), workers=3)
+    assert list(itertools.islice(results, 7)) == list(range(7))
+    with pytest.raises(error):
+        next(results)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("pictures", "num_threads", "workers"),
+    [(0, 1, 1), (1, 1, 1), (31, 1, 1), (32, 1, 2), (64, 1, 4), (10**6, 1, 4), (10**6, 2, 2), (10**6, 3, 1), (99, 8, 1)],
+)
+def test_workers_fill_the_processors(pictures, num_threads, workers, monkeypatch):
+    monkeypatch.setattr(parallel, "cores", lambda: 4)
+    assert count_workers(pictures, num_threads=num_threads) == workers
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_predictions_are_those_of_one_thread(bundle, colors, workers):
+    classifier = Classifier(bundle)
+    paths = sorted(map(str, colors.rglob("*.png"))) * 20
+    expected = [classifier.classify(path).label for path in paths]
+    found = list(classify_all(classifier, iter(paths), workers=workers))
+    assert [prediction.path for prediction in found] == paths
+    assert [prediction.label for prediction in found] == expected
+
+
+def test_each_worker_has_an_interpreter_of_its_own_and_all_are_used(bundle, monkeypatch):
+    together, used = threading.Barrier(3), set()
+
+    def classify(self, path):
+        used.add(self.model)
+        together.wait(timeout=30)
+
+    monkeypatch.setattr(Classifier, "classify", classify)
+    list(classify_all(Classifier(bundle), ["a", "b", "c"], workers=3))
+    assert len(used) == 3
+
+
+def test_a_model_that_computes_otherwise_is_warned_of_once(tmp_path):
+    content = bundle_bytes(golden={"input_sha256": "0" * 64, "output": [0] * 4})
+    classifier = Classifier(save(tmp_path / "a.tflite", content), golden="warn")
+    with pytest.warns(LeukoliteWarning):
+        classifier.load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert classifier.twin().model is not classifier.model
+
+
+def test_a_folder_on_two_cores_takes_less_than_100_mb(tmp_path):
+    """With the shipped model: 65 MB at most on x86-64, and about 7 more for each further core."""
+    (tmp_path / "one.jpg").write_bytes(sample_jpeg())
+    # Not by getrusage, which counts what the process that started this one held as well.
+    told = "atexit.register(lambda: print(read_kb('/proc/self/status', 'VmHWM'), file=sys.stderr))"
+    code = f"import atexit, sys\nfrom edge_runtime.memory import read_kb\n{told}\n"
+    code += "from edge_runtime.__main__ import main\nmain(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "classify", "-", "--format", "jsonl"],
+        input=f"{tmp_path / 'one.jpg'}\n" * 500,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2]),
+    )
+    assert done.stdout.count("\n") == 500
+    assert int(done.stderr.splitlines()[-1]) * 1024 < 100e6
