@@ -40,7 +40,7 @@ REPORT := $(BUILD)/reports/report.md
 RUNTIME_CODE := $(wildcard edge_runtime/*.py edge_runtime/gate/*.py)
 TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/dataset.py edge_runtime/groups.py
 CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
-BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
+BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py) $(RUNTIME_CODE)
 
 # Options that depend on files which the data stage leaves or not, and on variables.
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
