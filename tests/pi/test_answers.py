@@ -15,9 +15,8 @@ from edge_runtime.files import sha256
 from edge_runtime.golden import golden_input
 from tests.environments import CHECKOUT
 from tests.fields import field
-from tests.pi.__main__ import CELL
+from tests.pi.__main__ import ANSWERS, CELL
 from tests.pi.answers import answers, record
-from tests.pi.device import ANSWERS
 
 
 @pytest.fixture

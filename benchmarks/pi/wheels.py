@@ -1,13 +1,16 @@
 """leukolite's wheel, installed as pip installs it on the device: with aarch64 wheels, whatever this machine is."""
 
+import re
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.pi.combinations import Packages, System
+from benchmarks.pi.making import call, kept
 from edge_runtime.files import sha256
-from tests.environments import constraints
-from tests.pi.combinations import Packages, System
-from tests.pi.making import call, kept
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 def platforms(system: System) -> list[str]:
@@ -17,7 +20,6 @@ def platforms(system: System) -> list[str]:
 
 def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
     """A folder for PYTHONPATH with the wheel and what it depends on, made below `folder` unless it is there."""
-
     others = constraints(packages.pins)
 
     def install(made: Path) -> None:
@@ -47,3 +49,10 @@ def unpacked(wheel: Path, folder: Path) -> Path:
             archive.extractall(made / "site")
 
     return kept(folder / "here", made_of=sha256(wheel.read_bytes()), make=unpack) / "site"
+
+
+def constraints(requirements: Iterable[str]) -> str:
+    """constraints.txt without the packages that these requirements ask for by version."""
+    asked = {re.split("[=<>]", requirement)[0].lower() for requirement in requirements if "=" in requirement}
+    pins = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    return "\n".join(pin for pin in pins if pin.split("==")[0].lower() not in asked)

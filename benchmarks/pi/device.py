@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pi import board
+from benchmarks.pi.combinations import Combination
+from benchmarks.pi.making import call
 from edge_runtime.command import DONE, FAILED
 from edge_runtime.errors import LeukoliteError
-from tests.pi import board
-from tests.pi.combinations import Combination
-from tests.pi.making import call
 
 # qemu-user emulates vfork by fork, whose parent does not learn that a program could not be started: subprocess must use
 # neither it nor posix_spawn, as Python 3.13 does. These switches are what its documentation names for such systems.
 CUSTOM = "import subprocess\nsubprocess._USE_POSIX_SPAWN = subprocess._USE_VFORK = False\n"
 
 QEMU = ("qemu-aarch64", "qemu-aarch64-static")
-ANSWERS = Path(__file__).parent / "answers.py"
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,6 @@ class Device:
         }
         command = [self.qemu, python, *arguments]
         return parsed(call(command, environment=environment, stdin=stdin, good=good, remedy="run that to see more"))
-
-    def answers(self, request: str) -> Any:
-        """What answers.py prints there."""
-        return self.run("-P", ANSWERS, stdin=request)
 
     def doctor(self) -> Any:
         """What `leukolite doctor --json` prints there, also where a line fails."""
@@ -84,7 +79,7 @@ def assemble(combination: Combination, *, system_root: Path, site: Path, qemu: s
 
 
 def find_qemu(path: str | None = None) -> str:
-    """qemu's emulator of aarch64 programs, among the folders of `path` (default: PATH)."""
+    """The emulator of aarch64 programs, among the folders of `path` (default: PATH)."""
     found = next((place for name in QEMU if (place := shutil.which(name, path=path))), None)
     if found is None:
         raise LeukoliteError(
