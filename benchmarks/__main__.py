@@ -1,6 +1,6 @@
 """Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, gate, pages, suites
+from benchmarks.commands import PROG, bulk, gate, instructions, pages, references, suites
 from edge_runtime.command import Parser, run
 
 GROUPS = (
@@ -8,6 +8,8 @@ GROUPS = (
     pages,
     bulk,
     gate,
+    instructions,
+    references,
 )
 
 

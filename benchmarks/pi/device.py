@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,18 @@ class Device:
     site: Path
     qemu: str
 
-    def run(self, *arguments: str | Path, stdin: str = "", good: Sequence[int] = (0,)) -> Any:
+    def run(
+        self,
+        *arguments: str | Path,
+        stdin: str = "",
+        good: Sequence[int] = (0,),
+        options: Sequence[str | Path] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> Any:
         """What its Python prints with these arguments, from JSON. Raises LeukoliteError when it fails.
 
-        `good` are the exit statuses with which it has printed what is wanted.
+        `good` are the exit statuses with which it has printed what is wanted, `options` qemu's own, and `variables`
+        more of the environment.
         """
         python = self.root / "usr" / "bin" / f"python{self.combination.system.python}"
         # By the environment: where the kernel itself starts qemu for a program of another processor, children of the
@@ -43,8 +51,9 @@ class Device:
             "QEMU_LD_PREFIX": str(self.root),
             "PYTHONPATH": f"{self.root / 'custom'}{os.pathsep}{self.site}",
             "PYTHONNOUSERSITE": "1",
+            **(variables or {}),
         }
-        command = [self.qemu, python, *arguments]
+        command = [self.qemu, *options, python, *arguments]
         return parsed(call(command, environment=environment, stdin=stdin, good=good, remedy="run that to see more"))
 
     def doctor(self) -> Any:

@@ -18,6 +18,19 @@ def platforms(system: System) -> list[str]:
     return [f"manylinux_2_{minor}_aarch64" for minor in range(system.glibc_minor, 16, -1)] + ["manylinux2014_aarch64"]
 
 
+def build(folder: Path) -> Path:
+    """The wheel of the checkout as it stands, made below `folder`; the same code gives the same bytes."""
+    call(
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"),
+            *("--no-build-isolation", "--wheel-dir", folder, CHECKOUT),
+        ],
+        remedy="run `make setup`, and try again",
+    )
+    (made,) = folder.glob("leukolite-*.whl")
+    return made
+
+
 def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
     """A folder for PYTHONPATH with the wheel and what it depends on, made below `folder` unless it is there."""
     others = constraints(packages.pins)
@@ -31,7 +44,8 @@ def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
                 *("--python-version", system.python),
                 *(f"--platform={name}" for name in platforms(system)),
                 *("--constraint", made / "constraints.txt"),
-                *(*packages.pins, wheel),
+                *packages.pins,
+                wheel,
             ],
             remedy="see that pip reaches a registry that has aarch64 wheels, and try again",
         )
