@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reference import FOLDER
 from edge_runtime.bench import SCHEMA_VERSION, STEADY
 from edge_runtime.command import DONE, FAILED, INCONCLUSIVE
 from edge_runtime.errors import LeukoliteError, show
@@ -104,12 +103,12 @@ def _time(value: Mapping[str, Any]) -> Time:
     return Time(median, round((float(value["p95_ms"]) - float(value["p5_ms"])) / median, 4), int(value["num_runs"]))
 
 
-def path_of(board: str, folder: Path = FOLDER) -> Path:
+def path_of(board: str, folder: Path) -> Path:
     """Where the runs of a board are kept."""
     return folder / f"{re.sub('[^a-z0-9]+', '-', board.lower()).strip('-')}.json"
 
 
-def add(run: Run, folder: Path = FOLDER) -> Path:
+def add(run: Run, folder: Path) -> Path:
     """Keep a run in place of the board's last one of its kind. LeukoliteError when it was not steady."""
     if not run.is_steady:
         raise LeukoliteError(
@@ -123,7 +122,7 @@ def add(run: Run, folder: Path = FOLDER) -> Path:
     return path
 
 
-def compare(run: Run, *, source: str | Path, folder: Path = FOLDER) -> tuple[int, str]:
+def compare(run: Run, *, source: str | Path, folder: Path) -> tuple[int, str]:
     """Exit status and a line: DONE, FAILED when it is slower by SLOWER, or INCONCLUSIVE when it was not steady.
 
     Raises LeukoliteError, with the command that adds it, for a board or a kind of run without a reference.

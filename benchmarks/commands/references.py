@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from edge_runtime.command import DONE, Parser
 
@@ -13,6 +14,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     board.add_argument("result", metavar="RESULT.json", help="what `leukolite bench --result-json` wrote")
     board.add_argument("--add", action="store_true", help="make it the reference")
+    board.add_argument("--reference", type=Path, metavar="DIR", help="default: benchmarks/reference")
     board.set_defaults(call=_board)
 
     kept = commands.add_parser("references", help="tabulate the references of instructions")
@@ -22,13 +24,13 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _board(args: argparse.Namespace) -> int:
     """Compare a run, or keep it."""
-    from benchmarks import boards
+    from benchmarks import boards, reference
 
-    run = boards.read(args.result)
+    run, folder = boards.read(args.result), args.reference or reference.FOLDER
     if args.add:
-        print(boards.add(run))
+        print(boards.add(run, folder))
         return DONE
-    status, text = boards.compare(run, source=args.result)
+    status, text = boards.compare(run, source=args.result, folder=folder)
     print(f"{run.board}, {run.key}: {text}")
     return status
 
