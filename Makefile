@@ -47,7 +47,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -193,6 +193,7 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 	$(PY) -m benchmarks tested --readme docs/device.md
+	$(PY) -m benchmarks references --readme docs/instructions.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)
@@ -227,6 +228,10 @@ wheel: $(READY)
 
 test-pi: wheel
 	$(PY) -m tests.pi --wheel "$$(ls -t dist/leukolite-*.whl | sed -n 1p)" --out build/pi
+
+# What CI gates; `python -m benchmarks instructions --update` makes the counts the references, for the same page.
+instructions: $(READY)
+	$(PY) -m benchmarks instructions --check
 
 clean:
 	rm -rf build dist

@@ -48,9 +48,10 @@ def _instructions(args: argparse.Namespace) -> int:
         tell=lambda text: note(PROG, text),
     )
     sys.stdout.write(counts.to_markdown(found))
-    for name, each in zip(boards, found, strict=True):
-        if args.update:
+    if args.update:
+        for each in found:
             instructions.check_repeatable(each)
+        for name, each in zip(boards, found, strict=True):
             write_json(reference.path_of(name, folder), each.to_json())
     verdicts = [reference.judge(old, new) for old, new in zip(references, found, strict=False)]
     for verdict in verdicts:
