@@ -35,9 +35,10 @@ STAGES = (DECODE, LOCATE, INVOKE, POSTPROCESS, END_TO_END)
 invoke: to its raw output; end_to_end: JPEG bytes to a named cell; postprocess: what of that is in none of the others,
 so dequantisation, the label and the making of the answer."""
 
-WARMUP, CALLS = 5, 3
-"""Calls before counting starts and calls that are counted. Python 3.11 rewrites a function's code after eight calls of
-it: all but the outermost have then had them. More calls change no count by more than 0.1 %."""
+TIMES = {DECODE: (10, 5), LOCATE: (10, 5), INVOKE: (1, 1), END_TO_END: (3, 2)}
+"""Calls before counting starts, and calls that are counted. Ten, as Python 3.11 rewrites a function's code after eight
+calls of it; the whole runs what the stages have warmed. An invoke is nearly all native code and takes the same from the
+second call on, to a part in 100,000; and under emulation it is what takes the time."""
 
 REPEATABLE = 0.001
 """The part of the whole path by which a count may differ from one run to the next."""
@@ -163,8 +164,7 @@ def measure(
         {
             "models": {name: str(path) for name, path in models.items()},
             "picture": None if picture is None else str(picture.resolve()),
-            "warmup": WARMUP,
-            "calls": CALLS,
+            "times": TIMES,
         }
     )
     tell(f"counting {len(models)} models on {', '.join(boards)}: a minute each run, if nothing else runs")
@@ -229,7 +229,7 @@ def per_call(counted: Sequence[tuple[str, str]], marks: Sequence[int]) -> dict[s
         )
     found: dict[str, dict[str, int]] = {}
     for (model, stage), before, after in zip(counted, marks[::2], marks[1::2], strict=True):
-        found.setdefault(model, {})[stage] = round((after - before) / CALLS)
+        found.setdefault(model, {})[stage] = round((after - before) / TIMES[stage][1])
     for stages in found.values():
         stages[POSTPROCESS] = stages[END_TO_END] - sum(stages[each] for each in (DECODE, LOCATE, INVOKE))
     return found

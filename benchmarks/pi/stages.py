@@ -1,9 +1,9 @@
 """The way from a JPEG's bytes to a label, stage by stage: run by the Python of the device, which is counted meanwhile.
 
-Standard input asks: {"models": {name: path}, "picture": path of an image or null for a generated one, "warmup": N,
-"calls": K}. Each stage is called N times and then, between two calls of os.getppid, K times: so whatever happens once
-(imports, the interpreter, the first allocations) is in none of the counts. Standard output says what was counted, in
-that order. It imports nothing of the checkout.
+Standard input asks: {"models": {name: path}, "picture": path of an image or null for a generated one, "times":
+{stage: [N, K]}}. Each stage is called N times and then, between two calls of os.getppid, K times: so whatever happens
+once (imports, the interpreter, the first allocations) is in none of the counts. Standard output says what was counted,
+in that order. It imports nothing of the checkout.
 """
 
 import gc
@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ Stage = Callable[[], object]
 
 
 def answer(
-    models: Mapping[str, str], *, picture: str | None, warmup: int, calls: int, mark: Stage = os.getppid
+    models: Mapping[str, str], *, picture: str | None, times: Mapping[str, Sequence[int]], mark: Stage = os.getppid
 ) -> dict[str, Any]:
     """Call every stage of every model, and `mark` before and after what is to be counted; what was called, in order."""
     content = sample_jpeg() if picture is None else Path(picture).read_bytes()
@@ -38,9 +38,10 @@ def answer(
     gc.disable()  # when it runs depends on all that was allocated before
     for name, classifier in opened.items():
         for stage, call in stages(classifier, content).items():
-            repeat(call, warmup)
+            before, counting = times[stage]
+            repeat(call, before)
             mark()
-            repeat(call, calls)
+            repeat(call, counting)
             mark()
             counted.append([name, stage])
     gc.enable()

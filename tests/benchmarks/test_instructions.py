@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import instructions, reference
 from benchmarks.__main__ import main
-from benchmarks.instructions import BOARDS, CALLS, BoardCounts, bundles, check_repeatable, measure, per_call, summarise
+from benchmarks.instructions import BOARDS, TIMES, BoardCounts, bundles, check_repeatable, measure, per_call, summarise
 from benchmarks.pi import counting
 from benchmarks.pi.combinations import COMBINATIONS
 from benchmarks.pi.device import Device
@@ -24,8 +24,8 @@ PER_CALL = (200, 30, 500, 750)
 def marks(*per_call, start=1000):
     """What the plugin logs when each stage takes so many instructions a call, and something happens in between."""
     found = []
-    for count in per_call:
-        found += [start, start + count * CALLS]
+    for (_, stage), count in zip(COUNTED, per_call, strict=True):
+        found += [start, start + count * TIMES[stage][1]]
         start = found[-1] + 77
     return found
 

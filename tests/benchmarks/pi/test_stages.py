@@ -22,7 +22,7 @@ def test_each_stage_is_called_as_often_as_asked_and_marked_before_and_after(bund
         "benchmarks.pi.stages.stages", lambda classifier, content: {"a": lambda: called.update("a"), "b": lambda: None}
     )
     seen = []
-    found = answer({"m": bundle}, picture=None, warmup=2, calls=3, mark=lambda: seen.append(called["a"]))
+    found = answer({"m": bundle}, picture=None, times={"a": [2, 3], "b": [1, 0]}, mark=lambda: seen.append(called["a"]))
     assert seen == [2, 5, 5, 5]
     assert found["counted"] == [["m", "a"], ["m", "b"]]
     assert found["models"] == {"m": {"sha256": sha256(bundle.read_bytes()), "variant": "int8_ptq", "view": "field"}}
@@ -48,7 +48,8 @@ def test_a_picture_without_a_cell_is_refused(picture, refused):
 @pytest.mark.parametrize("own", [True, False])
 def test_as_a_program_it_takes_and_prints_json(bundle, picture, own):
     path = picture("a.png")
-    request = {"models": {"m": str(bundle)}, "picture": str(path) if own else None, "warmup": 0, "calls": 1}
+    request = {"models": {"m": str(bundle)}, "picture": str(path) if own else None}
+    request["times"] = {stage: [0, 1] for stage in ("decode", "locate", "invoke", "end_to_end")}
     done = subprocess.run(
         [sys.executable, "-P", CHECKOUT / "benchmarks" / "pi" / "stages.py"], input=json.dumps(request),
         capture_output=True, text=True, timeout=120, check=True,
