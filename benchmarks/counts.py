@@ -57,10 +57,8 @@ def _obtained(board: BoardCounts) -> str:
     """A paragraph: millions of what, and by which versions."""
     versions = ", ".join(f"{name} {version}" for name, version in board.versions.items())
     spread = max(model.spread for model in board.models.values())
-    apart = (
-        f"; {board.runs} runs with other seeds, at most {spread:.3%} of the whole path apart" if board.runs > 1 else ""
-    )
+    repeated = f"{board.runs} runs with other seeds, at most {spread:.3%} of the whole path apart"
     return (
         f"{board.name} (`-cpu {board.processor}`), {board.date}, millions of instructions a picture"
-        f"{apart}; by {board.obtained}; {versions}; picture: {board.picture}."
+        f"; {repeated if board.runs > 1 else 'one run'}; by {board.obtained}; {versions}; picture: {board.picture}."
     )
