@@ -38,7 +38,7 @@ so dequantisation, the label and the making of the answer."""
 TIMES = {DECODE: (10, 5), LOCATE: (10, 5), INVOKE: (1, 1), END_TO_END: (3, 2)}
 """Calls before counting starts, and calls that are counted. Ten, as Python 3.11 rewrites a function's code after eight
 calls of it; the whole runs what the stages have warmed. An invoke is nearly all native code and takes the same from the
-second call on, to a part in 100,000; and under emulation it is what takes the time."""
+second call on, to 0.04 %; and under emulation it is what takes the time."""
 
 REPEATABLE = 0.001
 """The part of the whole path by which a count may differ from one run to the next."""

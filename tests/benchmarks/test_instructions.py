@@ -116,7 +116,7 @@ def emulated(bundle, tmp_path_factory) -> tuple[BoardCounts, list[str]]:
         leave(str(error))
     work = instructions.CHECKOUT / "build" / "pi"  # where `make test-pi` leaves what is used here as well
     kept = tmp_path_factory.mktemp("reference")
-    (found,) = measure(bundles({"tiny": bundle.parent}), boards=["pi-4"], folder=work)
+    (found,) = measure(bundles({bundle.parent.name: bundle.parent}), boards=["pi-4"], folder=work)
     options = ["--bundles", str(bundle.parent), "--board", "pi-4", "--work", str(work), "--reference", str(kept)]
     return found, ["instructions", *options]
 
