@@ -40,14 +40,14 @@ REPORT := $(BUILD)/reports/report.md
 RUNTIME_CODE := $(wildcard edge_runtime/*.py edge_runtime/gate/*.py)
 TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/jpeg.py edge_runtime/dataset.py edge_runtime/groups.py
 CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
-BENCH_CODE := $(wildcard benchmarks/*.py) $(RUNTIME_CODE)
+BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py) $(RUNTIME_CODE)
 
 # Options that depend on files which the data stage leaves or not, and on variables.
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -202,6 +202,7 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks cores --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
+	$(PY) -m benchmarks references --readme docs/instructions.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)
@@ -236,6 +237,10 @@ wheel: $(READY)
 
 test-pi: wheel
 	$(PY) -m tests.pi --wheel "$$(ls -t dist/leukolite-*.whl | sed -n 1p)" --out build/pi
+
+# What CI gates; `python -m benchmarks instructions --update` makes the counts the references, for the same page.
+instructions: $(READY)
+	$(PY) -m benchmarks instructions --check
 
 clean:
 	rm -rf build dist

@@ -1,11 +1,11 @@
 """Environments that hold other packages than ours, for what has to run there too."""
 
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+
+from benchmarks.pi.wheels import constraints
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -32,10 +32,3 @@ def run_there(python: Path, code: str, *arguments: object) -> subprocess.Complet
         [str(python), "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-
-
-def constraints(requirements: Iterable[str]) -> str:
-    """constraints.txt without the packages that these requirements ask for by version."""
-    asked = {re.split("[=<>]", requirement)[0].lower() for requirement in requirements if "=" in requirement}
-    pins = (CHECKOUT / "constraints.txt").read_text().splitlines()
-    return "\n".join(pin for pin in pins if pin.split("==")[0].lower() not in asked)

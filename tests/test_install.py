@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.pi.pages import blocks, headings
 from edge_runtime import __version__
 from tests.environments import CHECKOUT
-from tests.pages import blocks, headings
 
 PAGE = "install.md"
 PIP, PIPX, UV = "pip, in a virtual environment", "pipx", "uv"

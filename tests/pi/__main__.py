@@ -10,16 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pi import debian, wheels
+from benchmarks.pi.combinations import COMBINATIONS, Combination
+from benchmarks.pi.device import Device, assemble, find_qemu, parsed
+from benchmarks.pi.making import call
 from edge_runtime.command import DONE, FAILED, Parser, run
 from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError, listed
 from edge_runtime.trial import combinations
-from tests.pi import compare, debian, wheels
-from tests.pi.combinations import COMBINATIONS, Combination
-from tests.pi.device import ANSWERS, Device, assemble, find_qemu, parsed
-from tests.pi.making import call
+from tests.pi import compare
 
 CHECKOUT = Path(__file__).parents[2]
+ANSWERS = Path(__file__).parent / "answers.py"
 CELL = CHECKOUT / "reports" / "cell" / "bundles" / "leukolite-int8.tflite"  # a SHA256SUMS lies beside it
 PER_CLASS = 6
 
@@ -97,7 +99,7 @@ def answers_here(wheel: Path, request: str, *, folder: Path) -> Any:
 def examine(device: Device, request: str, expected: Any) -> tuple[Combination, list[str], str]:
     """What is wrong with a device, and what it is and did in short."""
     try:
-        found, row, diagnosis = device.answers(request), device.trial(), device.doctor()
+        found, row, diagnosis = device.run("-P", ANSWERS, stdin=request), device.trial(), device.doctor()
     except LeukoliteError as error:
         return device.combination, [str(error)], ""
     problems = [*compare.answers(expected, found), *compare.trial(row, combinations()), *compare.doctor(diagnosis)]

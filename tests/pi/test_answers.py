@@ -17,9 +17,8 @@ from edge_runtime.graph import read_graph
 from edge_runtime.head import find_head
 from tests.environments import CHECKOUT
 from tests.fields import field
-from tests.pi.__main__ import CELL
+from tests.pi.__main__ import ANSWERS, CELL
 from tests.pi.answers import answers, record
-from tests.pi.device import ANSWERS
 
 
 @pytest.fixture

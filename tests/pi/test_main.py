@@ -7,8 +7,8 @@ from copy import deepcopy
 
 import pytest
 
+from benchmarks.pi.combinations import COMBINATIONS
 from tests.pi import __main__ as command
-from tests.pi.combinations import COMBINATIONS
 from tests.pi.test_compare import DIAGNOSIS, EXPECTED, PICTURE, ROW, changed
 
 
@@ -19,7 +19,7 @@ class Stub:
         self.combination = combination
         self._said = answers, row, diagnosis
 
-    def answers(self, _request):
+    def run(self, *_, **__):
         return deepcopy(self._said[0])
 
     def trial(self):
@@ -77,10 +77,10 @@ def test_one_that_differs_is_told_and_fails_the_run(said, bad, told):
 
 
 def test_one_that_dies_is_told_and_fails_the_run(said, monkeypatch):
-    def die(self, request):
+    def die(self, *_, **__):
         raise command.LeukoliteError(expected="qemu to do its work", found="status -4", remedy="look")
 
-    monkeypatch.setattr(Stub, "answers", die)
+    monkeypatch.setattr(Stub, "run", die)
     status, lines = said()
     assert status == 1
     assert lines[0].endswith(": expected qemu to do its work, got status -4; look")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pi.combinations import COMBINATIONS
-from tests.pi.device import Device, assemble, find_qemu, parsed
+from benchmarks.pi.combinations import COMBINATIONS
+from benchmarks.pi.device import Device, assemble, find_qemu, parsed
 
 # In place of qemu: says as JSON what it was given.
 STAND_IN = """#!/bin/sh
@@ -41,12 +41,11 @@ def test_it_has_the_systems_files_and_its_own(device, tmp_path):
 
 
 def test_qemu_is_told_which_processor_and_which_root(device, tmp_path):
-    said = device.answers("request")
+    said = device.run("-P", "program.py", stdin="request")
     assert said["cpu"] == COMBINATIONS[0].board.qemu_cpu == "cortex-a72"
     assert said["prefix"] == str(tmp_path / "device")
     assert said["path"] == f"{tmp_path}/device/custom:{tmp_path}/site"
-    assert said["arguments"].startswith(f"{tmp_path}/device/usr/bin/python3.11 -P ")
-    assert said["arguments"].endswith("/tests/pi/answers.py")
+    assert said["arguments"] == f"{tmp_path}/device/usr/bin/python3.11 -P program.py"
     assert said["stdin"] == "request"
     assert device.doctor()["arguments"].endswith(f"{tmp_path}/site/bin/leukolite doctor --json")
     assert device.trial()["arguments"].endswith("-P -m edge_runtime.trial")

@@ -1,7 +1,7 @@
 import pytest
 
+from benchmarks.pi.board import CORES, PI_4, PI_5, write
 from edge_runtime.provenance import cpu_name
-from tests.pi.board import CORES, PI_4, PI_5, write
 
 CPU = "sys/devices/system/cpu"
 

@@ -1,7 +1,7 @@
 import re
 
-from tests.pi.combinations import CAMERA, COMBINATIONS
-from tests.pi.wheels import platforms
+from benchmarks.pi.combinations import CAMERA, COMBINATIONS
+from benchmarks.pi.wheels import platforms
 
 
 def test_both_boards_and_both_systems_are_among_them_and_the_camera_stack():

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pi.combinations import BOOKWORM, TRIXIE
-from tests.pi.wheels import download, platforms
+from benchmarks.pi.combinations import BOOKWORM, TRIXIE
+from benchmarks.pi.wheels import download, platforms
 
 
 @pytest.mark.parametrize(("system", "python"), [(BOOKWORM, "3.11"), (TRIXIE, "3.13")])

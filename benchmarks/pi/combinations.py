@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.pi.board import PI_4, PI_5, Board
+from benchmarks.pi.board import PI_4, PI_5, Board
 
 
 @dataclass(frozen=True)

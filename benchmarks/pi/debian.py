@@ -3,9 +3,9 @@
 import platform
 from pathlib import Path
 
+from benchmarks.pi.combinations import System
+from benchmarks.pi.making import call, kept
 from edge_runtime.errors import LeukoliteError
-from tests.pi.combinations import System
-from tests.pi.making import call, kept
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 

@@ -1,15 +1,18 @@
 """leukolite's wheel, installed as pip installs it on the device: with aarch64 wheels, whatever this machine is."""
 
+import re
 import shlex
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.pi.combinations import Packages, System
+from benchmarks.pi.making import call, kept
+from benchmarks.pi.pages import blocks
 from edge_runtime.files import sha256
-from tests.environments import constraints
-from tests.pages import blocks
-from tests.pi.combinations import Packages, System
-from tests.pi.making import call, kept
+
+CHECKOUT = Path(__file__).parents[2]
 
 _PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
@@ -19,16 +22,28 @@ def platforms(system: System) -> list[str]:
     return [f"manylinux_2_{minor}_aarch64" for minor in range(system.glibc_minor, 16, -1)] + ["manylinux2014_aarch64"]
 
 
+def build(folder: Path) -> Path:
+    """The wheel of the checkout as it stands, made below `folder`; the same code gives the same bytes."""
+    call(
+        [
+            *(*_PIP, "wheel", "--no-deps"),
+            *("--no-build-isolation", "--wheel-dir", folder, CHECKOUT),
+        ],
+        remedy="run `make setup`, and try again",
+    )
+    (made,) = folder.glob("leukolite-*.whl")
+    return made
+
+
 def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
     """A folder for PYTHONPATH with the wheel and what it depends on, made below `folder` unless it is there."""
-
     others = constraints(packages.pins)
     wanted = f"{wheel.resolve()}[{packages.extra}]" if packages.extra else str(wheel)
 
     def install(made: Path) -> None:
         (made / "constraints.txt").write_text(others, encoding="utf-8")
         remedy = "see that pip reaches a registry that has aarch64 wheels, and try again"
-        pinned = ["--constraint", made / "constraints.txt", *packages.pins]
+        pinned: list[str | Path] = ["--constraint", made / "constraints.txt", *packages.pins]
         call([*_PIP, *download(wanted, system, made / "wheels"), *pinned], remedy=remedy)
         call(
             [
@@ -62,3 +77,10 @@ def unpacked(wheel: Path, folder: Path) -> Path:
             archive.extractall(made / "site")
 
     return kept(folder / "here", made_of=sha256(wheel.read_bytes()), make=unpack) / "site"
+
+
+def constraints(requirements: Iterable[str]) -> str:
+    """constraints.txt without the packages that these requirements ask for by version."""
+    asked = {re.split("[=<>]", requirement)[0].lower() for requirement in requirements if "=" in requirement}
+    pins = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    return "\n".join(pin for pin in pins if pin.split("==")[0].lower() not in asked)

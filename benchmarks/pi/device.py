@@ -3,23 +3,22 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pi import board
+from benchmarks.pi.combinations import Combination
+from benchmarks.pi.making import call
 from edge_runtime.command import DONE, FAILED
 from edge_runtime.errors import LeukoliteError
-from tests.pi import board
-from tests.pi.combinations import Combination
-from tests.pi.making import call
 
 # qemu-user emulates vfork by fork, whose parent does not learn that a program could not be started: subprocess must use
 # neither it nor posix_spawn, as Python 3.13 does. These switches are what its documentation names for such systems.
 CUSTOM = "import subprocess\nsubprocess._USE_POSIX_SPAWN = subprocess._USE_VFORK = False\n"
 
 QEMU = ("qemu-aarch64", "qemu-aarch64-static")
-ANSWERS = Path(__file__).parent / "answers.py"
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,18 @@ class Device:
     site: Path
     qemu: str
 
-    def run(self, *arguments: str | Path, stdin: str = "", good: Sequence[int] = (0,)) -> Any:
+    def run(
+        self,
+        *arguments: str | Path,
+        stdin: str = "",
+        good: Sequence[int] = (0,),
+        options: Sequence[str | Path] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> Any:
         """What its Python prints with these arguments, from JSON. Raises LeukoliteError when it fails.
 
-        `good` are the exit statuses with which it has printed what is wanted.
+        `good` are the exit statuses with which it has printed what is wanted, `options` qemu's own, and `variables`
+        more of the environment.
         """
         python = self.root / "usr" / "bin" / f"python{self.combination.system.python}"
         # By the environment: where the kernel itself starts qemu for a program of another processor, children of the
@@ -44,13 +51,10 @@ class Device:
             "QEMU_LD_PREFIX": str(self.root),
             "PYTHONPATH": f"{self.root / 'custom'}{os.pathsep}{self.site}",
             "PYTHONNOUSERSITE": "1",
+            **(variables or {}),
         }
-        command = [self.qemu, python, *arguments]
+        command = [self.qemu, *options, python, *arguments]
         return parsed(call(command, environment=environment, stdin=stdin, good=good, remedy="run that to see more"))
-
-    def answers(self, request: str) -> Any:
-        """What answers.py prints there."""
-        return self.run("-P", ANSWERS, stdin=request)
 
     def doctor(self) -> Any:
         """What `leukolite doctor --json` prints there, also where a line fails."""
@@ -84,7 +88,7 @@ def assemble(combination: Combination, *, system_root: Path, site: Path, qemu: s
 
 
 def find_qemu(path: str | None = None) -> str:
-    """qemu's emulator of aarch64 programs, among the folders of `path` (default: PATH)."""
+    """The emulator of aarch64 programs, among the folders of `path` (default: PATH)."""
     found = next((place for name in QEMU if (place := shutil.which(name, path=path))), None)
     if found is None:
         raise LeukoliteError(

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from tests.pi.making import call, kept
+from benchmarks.pi.making import call, kept
 
 
 @pytest.fixture
@@ -57,6 +57,6 @@ def test_a_program_that_fails_is_told_by_its_last_line(refused, code, said):
 def test_a_program_that_hangs_or_is_not_there_is_told(refused, monkeypatch, tmp_path):
     with refused("No such file"):
         call([tmp_path / "none"], remedy="do this")
-    monkeypatch.setattr("tests.pi.making.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("benchmarks.pi.making.TIMEOUT_S", 0.2)
     with refused("no answer within 0.2 s"):
         call([sys.executable, "-c", "import time; time.sleep(60)"], remedy="do this")

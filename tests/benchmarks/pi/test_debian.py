@@ -1,8 +1,8 @@
 import pytest
 
-from tests.pi import debian
-from tests.pi.combinations import BOOKWORM, TRIXIE
-from tests.pi.debian import KEYRING, choose_mirror
+from benchmarks.pi import debian
+from benchmarks.pi.combinations import BOOKWORM, TRIXIE
+from benchmarks.pi.debian import KEYRING, choose_mirror
 
 LISTED = """\
 bookworm-updates http://mirror/updates/

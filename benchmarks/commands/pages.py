@@ -1,0 +1,124 @@
+"""Tell what other commands measured: the report, tables and figures of pages."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from edge_runtime.command import DONE, Parser
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Register these commands."""
+    report = commands.add_parser("report", help="write the report of a finished run, with pictures")
+    report.add_argument("--int8", required=True, metavar="EVAL.json", help="EvalReport of the int8 model")
+    report.add_argument("--float32", required=True, metavar="EVAL.json", help="EvalReport of the float32 model")
+    report.add_argument("--verdict", required=True, metavar="GATE.json", help="what `leukolite gate --json` wrote")
+    report.add_argument("--latency", required=True, metavar="BENCH.json", help="what `python -m benchmarks run` wrote")
+    report.add_argument("--history", metavar="HISTORY.csv", help="the training's epochs")
+    report.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell, to name disputed ones")
+    report.add_argument("--out", required=True, metavar="DIR", help="write report.md, confusion.png, rates.png there")
+    report.add_argument("--readme", metavar="FILE", help="update its figures `accuracy`, `disputed` and `latency`")
+    report.set_defaults(call=_report)
+
+    seeds = commands.add_parser("seeds", help="tabulate the EvalReports of several seeds")
+    seeds.add_argument(
+        "--reports", nargs="+", required=True, metavar="GLOB", help="EvalReports named seed<N>-<variant>.json"
+    )
+    seeds.add_argument("--out", required=True, metavar="FILE.md")
+    seeds.add_argument("--json", metavar="FILE")
+    seeds.add_argument("--readme", metavar="FILE", help="update its figure of this --name")
+    seeds.add_argument("--name", default="seeds", help="of the figure in the README (default: seeds)")
+    seeds.set_defaults(call=_seeds)
+
+    parts = commands.add_parser("subsets", help="TEST without what TRAIN has seen, without doubtful labels, by source")
+    parts.add_argument("--report", required=True, metavar="FILE.json", help="EvalReport of a whole split")
+    parts.add_argument("--groups", required=True, metavar="FILE.csv", help="of all splits")
+    parts.add_argument("--doubted", required=True, metavar="FILE.csv", help="the sources.csv of `train crossval`")
+    parts.add_argument("--trial", metavar="FILE.json", help="that cross-validation's trial.json, for a sentence on it")
+    parts.add_argument("--out", required=True, metavar="FILE.md")
+    parts.add_argument("--readme", metavar="FILE", help="update its figure `subsets`")
+    parts.set_defaults(call=_subsets)
+
+    figure = commands.add_parser("figure", help="put a Markdown file between the markers of a page")
+    figure.add_argument("--name", required=True, help="of the figure, as the markers have it")
+    figure.add_argument("--markdown", required=True, type=Path, metavar="FILE.md", help="as `train compare` writes it")
+    figure.add_argument("--readme", required=True, metavar="FILE")
+    figure.set_defaults(call=_figure)
+
+    tested = commands.add_parser("tested", help="tabulate the versions that the runtime was tried with")
+    tested.add_argument("--readme", metavar="FILE", help="update its figure `tested`")
+    tested.set_defaults(call=_tested)
+
+
+def _report(args: argparse.Namespace) -> int:
+    """Write the report."""
+    from benchmarks import readme, report
+    from benchmarks.evidence import gather
+
+    evidence = gather(
+        int8=args.int8,
+        float32=args.float32,
+        verdict=args.verdict,
+        latency=args.latency,
+        history=args.history,
+        groups=args.groups,
+    )
+    path = report.write(evidence, out_dir=args.out)
+    if args.readme:
+        readme.update_all(args.readme, report.figures(evidence))
+    print(path)
+    return DONE
+
+
+def _seeds(args: argparse.Namespace) -> int:
+    """Tabulate the seeds."""
+    from benchmarks import readme, seeds
+    from edge_runtime.files import write_atomic, write_json
+
+    found = seeds.gather(args.reports)
+    text = seeds.to_markdown(found)
+    write_atomic(args.out, [text.encode()])
+    if args.json:
+        write_json(args.json, found.to_json())
+    if args.readme:
+        readme.update(args.readme, args.name, text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _subsets(args: argparse.Namespace) -> int:
+    """Divide a report."""
+    from benchmarks import readme, subsets
+    from edge_runtime.files import write_atomic
+    from edge_runtime.groups import read_groups
+    from edge_runtime.report import load_report
+
+    judgement = subsets.read_judgement(args.doubted)
+    text = "".join(subsets.to_markdown(load_report(args.report), read_groups(args.groups), judgement=judgement))
+    text = (subsets.describe_trial(args.trial) if args.trial else "") + text
+    write_atomic(args.out, [text.encode()])
+    if args.readme:
+        readme.update(args.readme, "subsets", text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _figure(args: argparse.Namespace) -> int:
+    """Update one figure of a page."""
+    from benchmarks import readme
+
+    readme.update(args.readme, args.name, args.markdown.read_text(encoding="utf-8"))
+    print(args.readme)
+    return DONE
+
+
+def _tested(args: argparse.Namespace) -> int:
+    """Tabulate tested.jsonl."""
+    from benchmarks import readme, tested
+    from edge_runtime.trial import combinations
+
+    text = tested.to_markdown(combinations())
+    if args.readme:
+        readme.update(args.readme, "tested", text)
+    sys.stdout.write(text)
+    return DONE

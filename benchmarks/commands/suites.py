@@ -1,0 +1,110 @@
+"""Measure on this machine: latency, the training's input pipeline and its memory."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from benchmarks.commands import PROG
+from benchmarks.config import Settings
+from edge_runtime.command import DONE, FAILED, Parser, note
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Register these commands."""
+    defaults = Settings()
+    suite = commands.add_parser("run", help="run the latency suite and print its table")
+    suite.add_argument(
+        "--int8", type=Path, default=defaults.int8_model, metavar="MODEL", help="default: the shipped one"
+    )
+    suite.add_argument("--float32", type=Path, default=defaults.float32_model, metavar="MODEL", help="the same")
+    suite.add_argument(
+        "--data", type=Path, metavar="DIR", help="data set whose first TEST image is used (or generated)"
+    )
+    suite.add_argument("--out", required=True, metavar="FILE.json", help="write pytest-benchmark's JSON there")
+    suite.add_argument("--table", metavar="FILE.md", help="write the table there as well")
+    suite.add_argument("--num-threads", type=int, default=defaults.num_threads, metavar="N")
+    suite.add_argument("--num-runs", type=int, default=defaults.num_runs, metavar="N", help="at least as many")
+    suite.add_argument(
+        "--min-secs", type=float, default=defaults.min_seconds, metavar="S", help="at least as long, each"
+    )
+    suite.set_defaults(call=_run)
+
+    rate = commands.add_parser("input", help="measure the training's input pipeline by itself")
+    rate.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are read")
+    rate.add_argument("--out", required=True, metavar="FILE.json", help="write all samples there")
+    rate.add_argument("--table", metavar="FILE.md", help="write the table there as well")
+    rate.add_argument("--history", type=Path, metavar="FILE.csv", help="a training's, for how long it waited for input")
+    rate.add_argument("--readme", metavar="FILE", help="update its figure `input`")
+    rate.add_argument("--rounds", type=int, default=5, metavar="N", help="measure everything N times (default: 5)")
+    rate.add_argument("--seconds", type=float, default=2.0, metavar="S", help="for so long each (default: 2)")
+    rate.set_defaults(call=_input)
+
+    memory = commands.add_parser("memory", help="measure a training epoch's memory with few and with many images")
+    memory.add_argument("--images", type=numbers, default=(3000, 12_000, 40_000, 120_000), metavar="N,...")
+    memory.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
+    memory.add_argument("--work", type=Path, default=Path("build/memory"), metavar="DIR", help="keep smears there")
+    memory.add_argument("--train-options", default="", metavar="OPTIONS", help="more for `python -m train float`")
+    memory.add_argument("--seed", type=int, default=1, help="of the smears (default: 1)")
+    memory.add_argument("--fresh", action="store_true", help="measure again what FILE.json holds already")
+    memory.add_argument("--readme", metavar="FILE", help="update its figure `memory`")
+    memory.set_defaults(call=_memory)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Comma-separated whole numbers."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the suite."""
+    from benchmarks import latency, suite
+    from edge_runtime.files import write_atomic
+
+    settings = Settings(
+        int8_model=args.int8,
+        float32_model=args.float32,
+        data_dir=args.data,
+        num_threads=args.num_threads,
+        num_runs=args.num_runs,
+        min_seconds=args.min_secs,
+    )
+    text = latency.to_markdown(suite.run(settings, out=args.out))
+    if args.table:
+        write_atomic(args.table, [text.encode()])
+    sys.stdout.write(text)
+    return DONE
+
+
+def _input(args: argparse.Namespace) -> int:
+    """Measure the input pipeline."""
+    from benchmarks import input_rate, readme
+    from edge_runtime.files import write_atomic, write_json
+
+    found = input_rate.measure(args.data, rounds=args.rounds, seconds=args.seconds, history=args.history)
+    text = input_rate.to_markdown(found)
+    write_json(args.out, found.to_json())
+    if args.table:
+        write_atomic(args.table, [text.encode()])
+    if args.readme:
+        readme.update(args.readme, "input", text)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _memory(args: argparse.Namespace) -> int:
+    """Measure the memory of training; status 1 when it is not within bounds."""
+    from benchmarks import growth, memory, readme
+
+    options = tuple(shlex.split(args.train_options))
+    settings = memory.Settings(images=args.images, work_dir=args.work, options=options, seed=args.seed)
+    report = memory.measure(settings, out=args.out, fresh=args.fresh, tell=lambda text: note(PROG, text))
+    growth.draw(report, args.out.with_suffix(".png"))
+    text = growth.to_markdown(report)
+    if args.readme:
+        readme.update(args.readme, "memory", text)
+    sys.stdout.write(text)
+    missed = list(growth.shortfalls(report))
+    for each in missed:
+        note(PROG, each)
+    return FAILED if missed else DONE
