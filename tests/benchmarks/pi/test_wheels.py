@@ -9,7 +9,7 @@ from benchmarks.pi.wheels import download, platforms
 
 @pytest.mark.parametrize(("system", "python"), [(BOOKWORM, "3.11"), (TRIXIE, "3.13")])
 def test_what_the_page_downloads_is_for_the_system(system, python):
-    words = download(Path("x.whl"), system, Path("folder"))
+    words = download("x.whl", system, Path("folder"))
     options = set(pairwise(words))
     assert words[0] == "download"
     assert {("--dest", "folder"), ("--only-binary", ":all:"), ("--python-version", python)} < options
