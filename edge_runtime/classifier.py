@@ -190,7 +190,7 @@ class Classifier:
         latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))
         if not values:
             return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
-        answers = [self._answer(each) for each in values]
+        answers = [self.answer(each) for each in values]
         label, confidence, probabilities, abstained = answers[0]
         return Prediction(
             path=name,
@@ -207,7 +207,7 @@ class Classifier:
             ),
         )
 
-    def _answer(self, values: Probabilities) -> tuple[str | None, float, dict[str, float], bool]:
+    def answer(self, values: Probabilities) -> tuple[str | None, float, dict[str, float], bool]:
         """Label, confidence, probabilities and whether it abstained, of the model's output."""
         probabilities = dict(zip(self.card.labels, (float(value) for value in values), strict=True))
         best = max(probabilities, key=probabilities.__getitem__)

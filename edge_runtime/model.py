@@ -90,11 +90,15 @@ class Model:
         return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:
-        """Probabilities, float32 [num_classes], 0 to 1, for uint8 [height_px, width_px, 3] RGB.
+        """Probabilities, float32 [num_classes], 0 to 1, for uint8 [height_px, width_px, 3] RGB."""
+        return self.probabilities(self.invoke(pixels))
+
+    def probabilities(self, raw: npt.NDArray[Any]) -> Probabilities:
+        """Those that a raw output of `invoke` stands for.
 
         An int8 softmax has steps of 1/256, so that its sum can differ from 1 by some of them: it is divided out.
         """
-        probabilities = self.output_quantization.dequantize(self.invoke(pixels))
+        probabilities = self.output_quantization.dequantize(raw)
         total = probabilities.sum()
         return probabilities / total if total > 0 else probabilities
 
