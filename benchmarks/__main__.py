@@ -1,10 +1,11 @@
 """Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, gate, pages, suites
+from benchmarks.commands import PROG, bulk, comparing, gate, pages, suites
 from edge_runtime.command import Parser, run
 
 GROUPS = (
     suites,
+    comparing,
     pages,
     bulk,
     gate,

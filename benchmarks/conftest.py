@@ -97,9 +97,23 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that measured nothing has failed, whatever became of its tests."""
-    config = session.config
-    if not (config.option.collectonly or config._benchmarksession.benchmarks):  # type: ignore[attr-defined]
-        session.exitstatus = session.exitstatus or pytest.ExitCode.NO_TESTS_COLLECTED
+    if session.exitstatus == pytest.ExitCode.OK and _is_empty(session.config):
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """And says so."""
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and _is_empty(config):
+        terminalreporter.write_line(
+            "ERROR: expected the benchmark suite to run a measurement, got none; leave -k, -m and --deselect out, of"
+            " PYTEST_ADDOPTS too"
+        )
+
+
+def _is_empty(config: pytest.Config) -> bool:
+    """Whether nothing was measured, though more than the tests' names was asked for."""
+    # The plugin has no public way to ask.
+    return not (config.option.collectonly or config._benchmarksession.benchmarks)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(name="subject")
@@ -155,7 +169,7 @@ def _leave_out(request: pytest.FixtureRequest) -> Callable[[str], NoReturn]:
 
 def _require_measuring(config: pytest.Config) -> None:
     """Raise LeukoliteError where pytest-benchmark would run each test once and measure nothing."""
-    benchmarks = config._benchmarksession  # type: ignore[attr-defined]  # the plugin has no public way to ask
+    benchmarks = config._benchmarksession  # type: ignore[attr-defined]
     if benchmarks.disabled or benchmarks.skip:
         raise LeukoliteError(
             expected="a run that measures",
@@ -185,5 +199,5 @@ def _subjects(config: pytest.Config) -> dict[tuple[str, int], Subject]:
 
 def _picture(config: pytest.Config) -> Picture:
     """What is shown to the models."""
-    named = config.getoption("--image") or picture.choose(os.environ.get("LEUKOLITE_DATA") or None)
-    return picture.load(named) if named else picture.generate()
+    named = config.getoption("--image")
+    return picture.load(named) if named else picture.pick(os.environ.get("LEUKOLITE_DATA") or None)

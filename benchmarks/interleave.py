@@ -4,13 +4,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 
 from benchmarks.conditions import Conditions
-from benchmarks.workload import PARTS, Visit, Workload, unit_ms
+from benchmarks.workload import PARTS, Visit, Workload
 from edge_runtime.board import Board
 from edge_runtime.timing import Clock, Plan, measure
 
@@ -37,11 +36,10 @@ class Repetition:
     before: Conditions
     after: Conditions
 
-    @property
-    def units_ms(self) -> tuple[float, ...]:
-        """The unit of each block: the mean of those of the visits before and after it."""
-        units = [unit_ms(visit) for visit in self.visits]
-        return tuple((one + other) / 2 for one, other in pairwise(units))
+    def unit_ms(self, percentile: float) -> float:
+        """The unit: what this percentile of the times of each part adds up to, over all visits."""
+        times = ([ms for visit in self.visits for ms in visit[part]] for part in PARTS)
+        return float(sum(np.percentile(each, percentile) for each in times))
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:

@@ -25,6 +25,10 @@ SCHEMA_VERSION = 2
 BASE_STAGE, BASE_ROLE = "decode", INT8
 """What all medians of a run are divided by: decoding is the same work whatever the model."""
 
+QUIET = 10
+"""The percentile of all times of a process that ratios are made of. Other programs only ever add to a time, often by
+several times its length: where they are at work the median tells of them, the fastest tenth of what was measured."""
+
 Key = tuple[str, str, int, int]
 """Stage, role, number of threads and number of images in a call: what is compared with what."""
 
@@ -64,18 +68,18 @@ class Measurement:
         return self.statistics.iqr_ms
 
     @property
-    def ratios(self) -> tuple[tuple[float, ...], ...]:
-        """By repetition, each block's median in units of the reference workload beside it."""
+    def ratios(self) -> tuple[float, ...]:
+        """By repetition, its quiet time in units of the reference workload: the QUIET percentiles of both divided."""
         blocks = blocks_of(self.samples_ms, self.repetitions)
         return tuple(
-            tuple(float(np.median(block)) / unit for block, unit in zip(own, each.units_ms, strict=True))
+            float(np.percentile([ms for block in own for ms in block], QUIET)) / each.unit_ms(QUIET)
             for own, each in zip(blocks, self.repetitions, strict=True)
         )
 
     @property
     def ratio(self) -> float | None:
-        """In units of the reference workload: the median of the repetitions' medians; None where it was not run."""
-        return float(np.median([np.median(each) for each in self.ratios])) if self.repetitions else None
+        """The median of `ratios`; None where the workload was not run."""
+        return float(np.median(self.ratios)) if self.repetitions else None
 
 
 @dataclass(frozen=True)

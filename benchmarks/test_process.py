@@ -41,4 +41,4 @@ def test_cold_start(take: Any, benchmark: Any, subject: Subject, tmp_path: Path)
 
     label = take(start, subject.about("cold_start"), starts_process=True)
     benchmark.extra_info["peaks_kb"] = peaks_kb
-    assert label in subject.classifier.card.labels
+    assert label in (*subject.classifier.card.labels, "None")  # a model of cells may find none
