@@ -52,12 +52,13 @@ class Preset:
 PRESETS = {
     "rapid": Preset(repetitions=3, num_runs=10, min_seconds=0.1, warmup_seconds=0.05, process_runs=1),
     "normal": Preset(repetitions=5, num_runs=50, min_seconds=1.0, warmup_seconds=0.5, process_runs=5),
-    "rigorous": Preset(repetitions=5, num_runs=50, min_seconds=10.0, warmup_seconds=0.5, process_runs=10),
+    "rigorous": Preset(repetitions=10, num_runs=50, min_seconds=10.0, warmup_seconds=0.5, process_runs=10),
 }
 """`normal`: 50 runs and 1 s at least, 150 s at most, 0.5 s of warm-up, the defaults of LiteRT's benchmark_model
 (tensorflow/lite/tools/benchmark/README.md: num_runs, min_secs, max_secs, warmup_min_secs), and the median of five, as
-MLPerf Tiny reports it. `rigorous`: its performance run, at least 10 s and 10 runs (Banbury et al. 2021, section 4.4;
-mlcommons/tiny, benchmark/runner). `rapid`: a tenth of `normal`, to see that all works.
+MLPerf Tiny reports it. `rigorous`: its performance run, at least 10 s and 10 runs (Banbury et al. 2021, MLPerf Tiny
+Benchmark), in ten processes, for machines that do other things as well (docs/benchmarks.md). `rapid`: a tenth of
+`normal`, to see that all works.
 """
 
 

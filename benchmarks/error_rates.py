@@ -5,16 +5,20 @@ longer. A method that calls equal runs different more often than it promises (LI
 sees the tenth.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.comparison import LINE_ERROR, welch
 from benchmarks.interleave import blocks_of
 from benchmarks.latency import Measurement
 from benchmarks.noise import Drawn, Noise, draw, to_suite
+from benchmarks.workload import PARTS
 from edge_runtime.markdown import table
 from edge_runtime.progress import Advance
 
@@ -34,13 +38,8 @@ def _of_samples(old: Measurement, new: Measurement, random: np.random.Generator)
 
 def _of_blocks(old: Measurement, new: Measurement, random: np.random.Generator) -> Interval:
     """The median of the ratios of blocks to the workload beside them, blocks resampled."""
-    old_logs, new_logs = _block_ratios(old), _block_ratios(new)
-    found = [
-        np.median(random.choice(new_logs, len(new_logs))) - np.median(random.choice(old_logs, len(old_logs)))
-        for _ in range(_RESAMPLES)
-    ]
-    low, high = np.quantile(found, [LINE_ERROR / 2, 1 - LINE_ERROR / 2])
-    return float(low), float(high)
+    medians = [np.median(random.choice(own, (_RESAMPLES, len(own))), axis=1) for own in map(_block_ratios, (old, new))]
+    return _central(medians[1] - medians[0])
 
 
 def _of_medians(old: Measurement, new: Measurement, random: np.random.Generator) -> Interval:
@@ -50,13 +49,9 @@ def _of_medians(old: Measurement, new: Measurement, random: np.random.Generator)
 
 def _of_resampled_processes(old: Measurement, new: Measurement, random: np.random.Generator) -> Interval:
     """What is compared (Measurement.ratios), processes resampled."""
-    old_logs, new_logs = np.log(old.ratios), np.log(new.ratios)
-    found = [
-        random.choice(new_logs, len(new_logs)).mean() - random.choice(old_logs, len(old_logs)).mean()
-        for _ in range(_RESAMPLES)
-    ]
-    low, high = np.quantile(found, [LINE_ERROR / 2, 1 - LINE_ERROR / 2])
-    return float(low), float(high)
+    logs = [np.log(run.ratios) for run in (old, new)]
+    means = [random.choice(own, (_RESAMPLES, len(own))).mean(axis=1) for own in logs]
+    return _central(means[1] - means[0])
 
 
 def _chosen(old: Measurement, new: Measurement, random: np.random.Generator) -> Interval:
@@ -131,14 +126,21 @@ def to_markdown(rates: Sequence[Rates]) -> str:
 _SHOWN = ("false alarms", "10 % seen")
 
 
+def _central(found: npt.NDArray[np.float64]) -> Interval:
+    """The interval that leaves out as many resampled differences at each end as is promised."""
+    low, high = np.quantile(found, [LINE_ERROR / 2, 1 - LINE_ERROR / 2])
+    return float(low), float(high)
+
+
 def _by_process(measurement: Measurement) -> list[list[float]]:
     """The logarithm of each block's median in units of the visit before it, process by process."""
     found = []
     for own, each in zip(
         blocks_of(measurement.samples_ms, measurement.repetitions), measurement.repetitions, strict=True
     ):
-        units = [sum(float(np.median(times)) for times in visit.values()) for visit in each.visits]
-        found.append([float(np.log(np.median(block) / unit)) for block, unit in zip(own, units, strict=False)])
+        times = np.array([[visit[part] for part in PARTS] for visit in each.visits[:-1]])
+        units = np.median(times, axis=2).sum(axis=1)
+        found.append([math.log(median(block) / unit) for block, unit in zip(own, units.tolist(), strict=True)])
     return found
 
 

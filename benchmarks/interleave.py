@@ -88,11 +88,9 @@ class Interleaver:
         `max_seconds` is ended there, as by benchmark_model's --max_secs, but not below 2 calls.
         """
         self._call, self._workload, self._board, self._clock = call, workload, board or Board(), clock
-        warmup = Plan(num_runs=1, min_secs=0.0, warmup_runs=plan.warmup_runs, warmup_min_secs=plan.warmup_min_secs)
-        timing = measure(call, plan=warmup, clock=clock)
-        fast, usual = (
-            max(float(ms) / 1e3, 1e-9) for ms in np.percentile((*timing.warmup_ms, *timing.samples_ms), [10, 50])
-        )
+        warmup = Plan(num_runs=plan.warmup_runs, min_secs=plan.warmup_min_secs, warmup_runs=0, warmup_min_secs=0.0)
+        warm_ms = measure(call, plan=warmup, clock=clock).samples_ms
+        fast, usual = (max(float(ms) / 1e3, 1e-9) for ms in np.percentile(warm_ms, [10, 50]))
         self.loops = max(1, math.ceil(SHORT_SECONDS / fast))
         wanted = max(plan.num_runs, math.ceil(plan.min_secs / (fast * self.loops)))
         self.rounds = max(2, min(wanted, int(max_seconds / (usual * self.loops))))

@@ -1,7 +1,7 @@
 """Noise of a real machine, kept small, and runs made of it whose truth is known.
 
-`benchmarks/noise.npz` holds what the suite measured in 24 processes or more, one after the other, on two shared
-processors while trainings and other people's tests ran: bursts that last for many calls, and load that comes and goes.
+`benchmarks/noise.npz` holds what the suite measured in one process after the other, on two shared processors with a
+load of 10 to 15: trainings, emulators, tests. Bursts last for many calls, and the load comes and goes.
 Made by `python -m benchmarks noise RUN.json --out benchmarks/noise.npz`.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from benchmarks.conditions import Conditions
 from benchmarks.interleave import Repetition, blocks_of
 from benchmarks.latency import SCHEMA_VERSION, Measurement, Suite
-from benchmarks.workload import PARTS, REPEATS
+from benchmarks.workload import PARTS
 from edge_runtime.board import State, Throttling
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import write_atomic
@@ -26,13 +27,27 @@ from edge_runtime.files import write_atomic
 RECORDED = Path(__file__).with_name("noise.npz")
 STAGES_KEPT = ("decode", "invoke", "end_to_end")
 
-_BLOCKS_KEPT, _SAMPLES_KEPT = 60, 4  # of a process, of a block: the file stays below 200 kB
+_SAMPLES_KEPT = 1500  # of a process and stage at most, for a file below 300 kB
 _RUN_LENGTH = 5.0  # blocks that are drawn together on average: longer than most bursts (a time slice is 8 to 16 ms)
-_DRIFT = 0.1  # how far the clock wanders, either way; both the work and the workload follow it
+_DRIFT = 0.03  # how far the clock wanders in a process, either way; both the work and the workload follow it
 _QUIET = Conditions(State(Throttling(0), None, None), (), 0)
 
-Noise = npt.NDArray[np.float32]
-"""[processes, blocks, 4 samples of the call and 3 of each part of the workload], milliseconds."""
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: the samples of each block, and the fastest time of each part of the visit before it; milliseconds.
+
+    `samples` are [block 0 ..., block 1 ..., ...], `sizes` int [blocks] says how many each has, `visits` [blocks, 3].
+    """
+
+    samples: Floats
+    sizes: npt.NDArray[np.int32]
+    visits: Floats
+
+
+Noise = Sequence[Process]
 
 
 def keep(suite: Suite) -> dict[str, Noise]:
@@ -47,10 +62,30 @@ def keep(suite: Suite) -> dict[str, Noise]:
     return found
 
 
+def _kept(measurement: Measurement) -> Noise:
+    """Every block, of its samples each so-many-th, at least one: slow and fast ones keep their shares."""
+    found = []
+    for own, each in zip(
+        blocks_of(measurement.samples_ms, measurement.repetitions), measurement.repetitions, strict=True
+    ):
+        step = max(1, round(sum(map(len, own)) / _SAMPLES_KEPT))
+        thin = [block[(number % min(step, len(block))) :: step] for number, block in enumerate(own)]
+        visits = [[min(visit[part]) for part in PARTS] for visit in each.visits[:-1]]
+        samples = np.array([ms for block in thin for ms in block], np.float32)
+        found.append(Process(samples, np.array([len(block) for block in thin], np.int32), np.array(visits, np.float32)))
+    return found
+
+
 def save(noise: Mapping[str, Noise], path: str | os.PathLike[str]) -> None:
     """Write it, at the precision of noise: three digits."""
-    buffer, halves = io.BytesIO(), {stage: each.astype(np.float16) for stage, each in noise.items()}
-    np.savez_compressed(buffer, allow_pickle=False, **halves)
+    arrays = {
+        f"{stage}/{number}/{name}": getattr(process, name).astype(np.uint16 if name == "sizes" else np.float16)
+        for stage, own in noise.items()
+        for number, process in enumerate(own)
+        for name in ("samples", "sizes", "visits")
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_atomic(path, [buffer.getvalue()])
 
 
@@ -58,24 +93,22 @@ def load(path: str | os.PathLike[str] = RECORDED) -> dict[str, Noise]:
     """The inverse of `save`; LeukoliteError for anything else."""
     try:
         with np.load(path) as file:
-            return {stage: file[stage].astype(np.float32) for stage in STAGES_KEPT}
-    except (OSError, ValueError, KeyError) as error:
+            count = len(file.files) // len(STAGES_KEPT) // 3
+            return {
+                stage: [
+                    Process(
+                        samples=file[f"{stage}/{number}/samples"].astype(np.float32),
+                        sizes=file[f"{stage}/{number}/sizes"].astype(np.int32),
+                        visits=file[f"{stage}/{number}/visits"].astype(np.float32),
+                    )
+                    for number in range(count)
+                ]
+                for stage in STAGES_KEPT
+            }
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise LeukoliteError(
             expected=f"recorded noise at {show(path)}", found=reason(error), remedy="see `python -m benchmarks noise`"
         ) from error
-
-
-def _kept(measurement: Measurement) -> Noise:
-    """The first blocks of each process, and samples spread over each block (one again where there are fewer)."""
-    rows = []
-    for own, each in zip(
-        blocks_of(measurement.samples_ms, measurement.repetitions), measurement.repetitions, strict=True
-    ):
-        for block, visit in zip(own[:_BLOCKS_KEPT], each.visits, strict=False):
-            picked = [block[round(at)] for at in np.linspace(0, len(block) - 1, _SAMPLES_KEPT)]
-            rows.append([*picked, *(ms for part in PARTS for ms in visit[part])])
-    blocks = len(rows) // len(measurement.repetitions)
-    return np.array(rows, np.float32).reshape(len(measurement.repetitions), blocks, -1)
 
 
 @dataclass(frozen=True)
@@ -86,23 +119,28 @@ class Drawn:
     factor: float = 1.0
 
 
-def draw(noise: Noise, *, drawn: Drawn, random: np.random.Generator) -> list[Noise]:
-    """The blocks of a simulated run, process by process.
+def draw(noise: Noise, *, drawn: Drawn, random: np.random.Generator) -> list[Process]:
+    """A simulated run, process by process.
 
     Neighbouring processes from a random place on, as a run takes them one after the other; of each, stretches of
     neighbouring blocks (the stationary bootstrap of Politis and Romano 1994), so that bursts stay whole. A clock that
     wanders by up to _DRIFT is laid over the work and the workload alike.
     """
     first = int(random.integers(len(noise)))
-    runs = []
-    for number in range(drawn.repetitions):
-        blocks = noise[(first + number) % len(noise)]
-        picked = blocks[_stretches(len(blocks), random)]
-        clock = np.exp(_DRIFT * np.sin(np.linspace(0, random.uniform(0, 7), len(picked)) + random.uniform(0, 7)))
-        picked = picked * clock[:, np.newaxis].astype(np.float32)
-        picked[:, :_SAMPLES_KEPT] *= drawn.factor
-        runs.append(picked)
-    return runs
+    return [
+        _drawn(noise[(first + number) % len(noise)], factor=drawn.factor, random=random)
+        for number in range(drawn.repetitions)
+    ]
+
+
+def _drawn(process: Process, *, factor: float, random: np.random.Generator) -> Process:
+    """A process of it."""
+    picked = _stretches(len(process.sizes), random)
+    phases = random.uniform(0, 2 * np.pi) + np.linspace(0, random.uniform(np.pi, 4 * np.pi), len(picked))
+    clock = np.exp(_DRIFT * np.sin(phases)).astype(np.float32)
+    blocks = np.split(process.samples, np.cumsum(process.sizes)[:-1])
+    samples = np.concatenate([blocks[index] * slow for index, slow in zip(picked, clock, strict=True)])
+    return Process(samples * np.float32(factor), process.sizes[picked], process.visits[picked] * clock[:, np.newaxis])
 
 
 def _stretches(count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -115,17 +153,15 @@ def _stretches(count: int, random: np.random.Generator) -> npt.NDArray[np.int64]
     return picked
 
 
-def to_suite(runs: Sequence[Noise], *, stage: str = "invoke") -> Suite:
+def to_suite(run: Noise, *, stage: str = "invoke") -> Suite:
     """A drawn run as `benchmarks.comparison` takes it."""
     about: dict[str, Any] = {"num_threads": 1, "batch": 1, "image_sha256": "drawn"}
-    samples = tuple(float(ms) for run in runs for ms in run[:, :_SAMPLES_KEPT].ravel())
-    repetitions = tuple(_repetition(run) for run in runs)
-    measurement = Measurement(stage, "int8", "int8_qat", samples, about, repetitions)
+    samples = tuple(ms for process in run for ms in process.samples.tolist())
+    measurement = Measurement(stage, "int8", "int8_qat", samples, about, tuple(map(_repetition, run)))
     return Suite((measurement,), {}, {}, {}, {}, SCHEMA_VERSION)
 
 
-def _repetition(run: Noise) -> Repetition:
-    """A process of a drawn run."""
-    times = run[:, _SAMPLES_KEPT:].reshape(len(run), len(PARTS), REPEATS).tolist()
-    visits = [dict(zip(PARTS, (tuple(each) for each in row), strict=True)) for row in times]
-    return Repetition(1, (_SAMPLES_KEPT,) * len(run), (*visits, visits[-1]), _QUIET, _QUIET)
+def _repetition(process: Process) -> Repetition:
+    """A process of it."""
+    visits = [{part: (ms,) for part, ms in zip(PARTS, row, strict=True)} for row in process.visits.tolist()]
+    return Repetition(1, tuple(process.sizes.tolist()), (*visits, visits[-1]), _QUIET, _QUIET)

@@ -62,6 +62,8 @@ def _seen(measurement: Measurement) -> Iterator[Finding]:
 def _drift(measurement: Measurement) -> float:
     """The largest change of the median of blocks from the first to the second half of a repetition."""
     changes = [0.0]
+    if not measurement.repetitions:  # of version 1: blocks are not known
+        return 0.0
     for blocks in blocks_of(measurement.samples_ms, measurement.repetitions):
         medians = [float(np.median(block)) for block in blocks]
         if len(medians) >= _FEWEST_BLOCKS:

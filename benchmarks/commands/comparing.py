@@ -25,7 +25,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
     rates = commands.add_parser("error-rates", help="simulate how often comparisons err (minutes)")
     rates.add_argument("--noise", metavar="FILE.npz", help="default: the one in the checkout")
-    rates.add_argument("--repeats", type=int, default=500, metavar="N", help="draw each case so often (default: 500)")
+    rates.add_argument("--repeats", type=int, default=100, metavar="N", help="draw each case so often (default: 100)")
     rates.add_argument("--seed", type=int, default=1)
     rates.add_argument("--out", required=True, metavar="FILE.json")
     rates.add_argument("--readme", metavar="FILE", help="update its figure `error-rates`")
@@ -75,7 +75,7 @@ def _error_rates(args: argparse.Namespace) -> int:
     recorded = noise.load(args.noise or noise.RECORDED)
     with progress("error rates") as advance:
         rates = error_rates.simulate(
-            recorded, repetitions=(3, 5), repeats=args.repeats, seed=args.seed, advance=advance
+            recorded, repetitions=(5, 10), repeats=args.repeats, seed=args.seed, advance=advance
         )
     write_json(args.out, error_rates.to_json(rates))
     text = error_rates.to_markdown(rates)
