@@ -73,10 +73,11 @@ class Measurement:
     @property
     def ratios(self) -> tuple[float, ...]:
         """By repetition, its quiet time in units of the reference workload: the QUIET percentiles of both divided."""
-        blocks = blocks_of(self.samples_ms, self.repetitions)
+        ends = np.cumsum([sum(each.blocks) for each in self.repetitions])[:-1]
+        parts = np.split(np.asarray(self.samples_ms), ends)
         return tuple(
-            float(np.percentile([ms for block in own for ms in block], QUIET)) / each.unit_ms(QUIET)
-            for own, each in zip(blocks, self.repetitions, strict=True)
+            float(np.percentile(own, QUIET)) / each.unit_ms(QUIET)
+            for own, each in zip(parts, self.repetitions, strict=True)
         )
 
     @property

@@ -138,9 +138,10 @@ def _drawn(process: Process, *, factor: float, random: np.random.Generator) -> P
     picked = _stretches(len(process.sizes), random)
     phases = random.uniform(0, 2 * np.pi) + np.linspace(0, random.uniform(np.pi, 4 * np.pi), len(picked))
     clock = np.exp(_DRIFT * np.sin(phases)).astype(np.float32)
-    blocks = np.split(process.samples, np.cumsum(process.sizes)[:-1])
-    samples = np.concatenate([blocks[index] * slow for index, slow in zip(picked, clock, strict=True)])
-    return Process(samples * np.float32(factor), process.sizes[picked], process.visits[picked] * clock[:, np.newaxis])
+    sizes, begins = process.sizes[picked], (np.cumsum(process.sizes) - process.sizes)[picked]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    samples = process.samples[np.repeat(begins, sizes) + within] * np.repeat(clock, sizes)
+    return Process(samples * np.float32(factor), sizes, process.visits[picked] * clock[:, np.newaxis])
 
 
 def _stretches(count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -156,7 +157,7 @@ def _stretches(count: int, random: np.random.Generator) -> npt.NDArray[np.int64]
 def to_suite(run: Noise, *, stage: str = "invoke") -> Suite:
     """A drawn run as `benchmarks.comparison` takes it."""
     about: dict[str, Any] = {"num_threads": 1, "batch": 1, "image_sha256": "drawn"}
-    samples = tuple(ms for process in run for ms in process.samples.tolist())
+    samples = tuple(np.concatenate([process.samples for process in run]).tolist())
     measurement = Measurement(stage, "int8", "int8_qat", samples, about, tuple(map(_repetition, run)))
     return Suite((measurement,), {}, {}, {}, {}, SCHEMA_VERSION)
 
