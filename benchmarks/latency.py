@@ -28,8 +28,8 @@ BASE_STAGE, BASE_ROLE = "decode", INT8
 QUIET = 3
 """The percentile of all times of a process that ratios are made of. Other programs only ever add to a time, often by
 several times its length: where they are at work the median tells of them, the fastest twentieth of what was measured.
-At a load of 14 on two processors, processes that did the same differed by 0.8 to 1.9 % (a standard deviation) by this
-percentile, by 1 to 7 % by the 10th and by 3 to 58 % by the median; lower ones rest on few samples.
+At a load of 14 on two processors, processes that did the same differed by 0.9 to 2.6 % (a standard deviation) by this
+percentile, by 1.3 to 5.4 % by the 10th and by 6 to 47 % by the median; lower ones rest on few samples.
 """
 
 Key = tuple[str, str, int, int]
@@ -168,8 +168,8 @@ def to_markdown(suite: Suite) -> str:
             f"{each.iqr_ms:.3f}",
             f"{each.statistics.p90_ms:.3f}",
             f"{len(each.samples_ms):,}",
-            times(shown.ratio(each, stage=BASE_STAGE, role=BASE_ROLE)),
-            times(shown.ratio(each, stage=each.stage, role=FLOAT32)),
+            _times(shown.ratio(each, stage=BASE_STAGE, role=BASE_ROLE)),
+            _times(shown.ratio(each, stage=each.stage, role=FLOAT32)),
         )
         for each in shown.measurements
     ]
@@ -227,6 +227,6 @@ _ABOUT_MODELS = (
 )
 
 
-def times(ratio: float | None) -> str:
+def _times(ratio: float | None) -> str:
     """A ratio for a table."""
     return "none" if ratio is None else f"{ratio:.2f} x"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.config import NO_ROLE
-from benchmarks.latency import Key, Measurement, Suite, remarks, times
+from benchmarks.latency import Key, Measurement, Suite, remarks
 from benchmarks.stability import findings
 from edge_runtime.errors import show
 from edge_runtime.markdown import table
@@ -38,8 +38,8 @@ def _parts(suite: Suite) -> Iterator[str]:
     yield table(_HEADER, rows, align="llrrrrrrrrrrl") + "\n"
     yield from (f"{line}\n" for line in remarks(suite))
     yield (
-        "`/ reference` is the median in units of the reference workload, which ran in between: compare that"
-        " (`python -m benchmarks compare`).\n"
+        "`/ reference` is the time of the calls that nothing disturbed in units of the reference workload, which ran in"
+        " between: compare that (`python -m benchmarks compare`).\n"
     )
     yield from _models(suite)
     unstable = {key: found for key, found in marked.items() if found}
@@ -63,7 +63,7 @@ def _row(measurement: Measurement, *, stable: bool) -> tuple[str, ...]:
         str(batch),
         *(f"{figure:.4g}" for figure in (*figures, statistics.mad_ms)),
         f"{statistics.num_runs:,}",
-        times(measurement.ratio),
+        "none" if measurement.ratio is None else f"{measurement.ratio:.4g} x",
         "yes" if stable else MARKED,
     )
 

@@ -29,7 +29,7 @@ def row(text, *cells):
 
 
 def test_a_line_for_each_measurement(text):
-    assert row(text, "invoke", "int8")[2:] == ["1", "1", *["1.5"] * 4, "0", "0", "4", "2.00 x", "yes"]
+    assert row(text, "invoke", "int8")[2:] == ["1", "1", *["1.5"] * 4, "0", "0", "4", "2 x", "yes"]
     assert row(text, "end to end", "int8", "2")[-1] == tabulated.MARKED
 
 
