@@ -88,7 +88,9 @@ def _causes(measurement: Measurement, *, cpus: int) -> Iterator[Finding]:
     busiest = max((load for load in loads if load is not None), default=0.0)
     if is_busy(busiest, cpus=cpus):
         yield Finding(f"load {busiest:.1f} on {cpus} processors", "end other programs")
-    seconds = sum(measurement.samples_ms) * measurement.about["batch"] / 1e3
+    parts = zip(repetitions, blocks_of(measurement.samples_ms, repetitions), strict=True) if repetitions else ()
+    calls_s = sum(each.loops * sum(map(sum, own)) for each, own in parts) / 1e3
+    seconds = calls_s * measurement.about["batch"]
     switches = sum(each.after.switches - each.before.switches for each in repetitions)
     if switches > SWITCHES_PER_S * seconds:
         yield Finding(f"put aside {switches} times in {seconds:.1f} s", "leave a processor free, or raise the priority")

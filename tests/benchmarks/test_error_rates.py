@@ -6,6 +6,8 @@ import pytest
 from benchmarks import error_rates, noise
 from benchmarks.__main__ import main
 from benchmarks.noise import STAGES_KEPT, Process
+from benchmarks.readme import is_current
+from benchmarks.suite import CHECKOUT
 from benchmarks.workload import PARTS
 
 CHOSEN = "quiet time of each process / workload, Welch's t (chosen)"
@@ -51,3 +53,12 @@ def test_command_writes_a_line_for_each_method(shifted, tmp_path, capsys, monkey
     written = json.loads(out.read_text())
     assert (written["promised"], written["slowdown"]) == (0.01, 0.1)
     assert len(written["rates"]) == 2 * len(error_rates.METHODS) * len(STAGES_KEPT)
+
+
+def test_the_page_shows_what_was_simulated():
+    kept = json.loads((CHECKOUT / "reports" / "error-rates.json").read_text())
+    text = error_rates.to_markdown([error_rates.Rates(**each) for each in kept["rates"]])
+    assert is_current(CHECKOUT / "docs" / "benchmarks.md", "error-rates", text)
+    chosen = [each for each in kept["rates"] if each["method"] == CHOSEN]
+    assert chosen
+    assert all(each["false_alarms"] <= 0.03 for each in chosen)  # 1 % promised, of 100 repeats
