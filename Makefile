@@ -195,6 +195,9 @@ figures: $(SOURCE)
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
 	$(PY) -m benchmarks tested --readme docs/device.md
+	$(PY) -m benchmarks explain --models $(MODELS)/leukolite-{int8,float32}.tflite \
+		$(KEPT)/cell/bundles/leukolite-{int8,float32}.tflite --data $(DATA_ROOT) --out $(KEPT)/explain.json \
+		--readme docs/explain.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

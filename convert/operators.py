@@ -1,8 +1,8 @@
 """Which operators the oldest runtime of the card knows, and up to which version."""
 
 from convert.config import OLDEST_RUNTIME
-from convert.graph import Operator, read_graph
 from edge_runtime.errors import LeukoliteError, listed
+from edge_runtime.graph import Operator, read_graph
 
 # What OLDEST_RUNTIME itself takes, of the operators that networks of ours are converted to: it was given a model of
 # each with version 1, 2, 3, ... until it refused one. tests/test_oldest_runtime.py installs it and asks again. The

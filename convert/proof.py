@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convert.graph import Graph, Operator, Tensor, read_graph
 from edge_runtime.errors import LeukoliteError, listed
+from edge_runtime.graph import Graph, Operator, Tensor, read_graph
 
 FLOATS = frozenset({"FLOAT16", "BFLOAT16", "FLOAT32", "FLOAT64"})
 STEPS = frozenset({"QUANTIZE", "DEQUANTIZE"})

@@ -5,17 +5,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edge_runtime import __version__
+from edge_runtime import options
 from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, run
+from edge_runtime.options import PROG
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.heatmap import Gallery
     from edge_runtime.inputs import Input
-
-PROG = "leukolite"
-FORMATS = ("table", "json", "jsonl", "csv")
-GOLDEN = ("refuse", "warn", "off")
-GOLDEN_HELP = "what to do when the model does not give the golden output of its card here (default: refuse it)"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,116 +21,31 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def build_parser() -> Parser:
-    """All sub-commands and their options."""
-    parser = Parser(prog=PROG, description="Classify white blood cells. Research use only; not a medical device.")
-    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-
-    classify = commands.add_parser("classify", help="name the cell in each image")
-    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, globs; - for paths on stdin")
-    classify.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
-    classify.add_argument("--format", choices=FORMATS, default="table")
-    classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
-    classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
-    classify.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
-    _add_trust(classify)
-    classify.add_argument("--num-threads", type=positive, default=1)
-    classify.set_defaults(call=_classify)
-
-    evaluate = commands.add_parser("evaluate", help="measure a bundle on labelled images")
-    evaluate.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
-    evaluate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
-    evaluate.add_argument("--split", default="TEST")
-    evaluate.add_argument("--report", required=True, metavar="FILE.json", help="write the EvalReport there")
-    evaluate.add_argument("--predictions", metavar="FILE.csv", help="write each image's prediction there")
-    evaluate.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
-    _add_trust(evaluate)
-    evaluate.add_argument("--num-threads", type=positive, default=1)
-    evaluate.set_defaults(call=_evaluate)
-
-    gate = commands.add_parser("gate", help="fail when a model is worse than its reference")
-    gate.add_argument("--candidate", required=True, metavar="REPORT", help="EvalReport of the model to judge")
-    gate.add_argument("--reference", required=True, metavar="REPORT", help="EvalReport of the model to compare with")
-    gate.add_argument("--policy", metavar="FILE.toml", help="limits (default: those of the user's criteria)")
-    gate.add_argument("--latency", metavar="FILE.json", help="of `leukolite bench`, for a policy with max_latency_ms")
-    gate.add_argument("--json", metavar="FILE", help="write the verdict there")
-    gate.add_argument("--junit", metavar="FILE", help="write it as JUnit XML, a test case for each rule and class")
-    gate.add_argument("--markdown", metavar="FILE", help="write it as Markdown (into $GITHUB_STEP_SUMMARY anyway)")
-    gate.add_argument("--html", metavar="FILE", help="write a page with confusion matrices and intervals")
-    gate.add_argument("--data", metavar="DIR", help="where the images lie, for the page to show those that changed")
-    gate.set_defaults(call=_gate)
-
-    bench = commands.add_parser("bench", help="measure a bundle's latency and memory on this device")
-    bench.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
-    bench.add_argument("--num-runs", type=positive, default=50, metavar="N", help="at least so many runs (default: 50)")
-    bench.add_argument(
-        "--warmup-runs", type=positive, default=1, metavar="N", help="at least so many before (default: 1)"
+    """The whole command line."""
+    return options.build_parser(
+        {
+            "classify": _classify,
+            "evaluate": _evaluate,
+            "gate": _gate,
+            "bench": _bench,
+            "doctor": _doctor,
+            "bulk": _bulk,
+            "info": _info,
+            "completion": _completion,
+        }
     )
-    bench.add_argument("--min-secs", type=seconds, default=1.0, metavar="S", help="at least so long (default: 1)")
-    bench.add_argument("--num-threads", type=positive, default=1, metavar="N")
-    bench.add_argument("--result-json", metavar="FILE", help="write everything there, each single time included")
-    bench.set_defaults(call=_bench)
-
-    doctor = commands.add_parser("doctor", help="is this device fit to run leukolite, and to be measured?")
-    doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(call=_doctor)
-
-    bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
-    bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
-    bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")
-    bulk.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
-    bulk.add_argument("--actors", type=positive, metavar="N", help="how many classify at once (default: Ray's CPUs)")
-    bulk.add_argument("--shard-size", type=positive, metavar="N", help="images in a Parquet file (default: 1000)")
-    # What a worker warns of stays in Ray's logs, so that there is no `warn` here.
-    bulk.add_argument("--golden", choices=(GOLDEN[0], GOLDEN[-1]), default=GOLDEN[0], help=GOLDEN_HELP)
-    bulk.set_defaults(call=_bulk)
-
-    info = commands.add_parser("info", help="print the card inside a bundle as JSON")
-    info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
-    info.set_defaults(call=_info)
-    return parser
 
 
-def _add_trust(parser: Parser) -> None:
-    """What a model is taken for that does not say it, or does not compute as it says."""
-    parser.add_argument("--labels", metavar="FILE|A,B,...", help="names of the classes of a model without a card")
-    parser.add_argument("--golden", choices=GOLDEN, default=GOLDEN[0], help=GOLDEN_HELP)
-
-
-def fraction(text: str) -> float:
-    """A number from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return value
-
-
-def positive(text: str) -> int:
-    """A whole number, at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
-
-
-def seconds(text: str) -> float:
-    """A number of seconds, 0 or more, and no more than a day."""
-    value = float(text)
-    if not 0 <= value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 86400")
-    return value
-
-
-def _open(args: argparse.Namespace, *, threshold: float | None = None) -> "Classifier":
+def _open(args: argparse.Namespace, *, threshold: float | None = None, explaining: bool = False) -> "Classifier":
     """The model that the options name, loaded; what it warns of becomes notes."""
     from edge_runtime.classifier import Classifier
     from edge_runtime.labels import read_labels
     from edge_runtime.native import hushed
 
     labels = None if args.labels is None else read_labels(args.labels)
-    options = {"threshold": threshold, "num_threads": args.num_threads, "golden": args.golden}
+    settings = {"threshold": threshold, "num_threads": args.num_threads, "golden": args.golden}
     with noted(PROG), hushed():
-        return Classifier(args.model, labels=labels, **options).load()
+        return Classifier(args.model, labels=labels, **settings).load(explaining=explaining)
 
 
 def _classify(args: argparse.Namespace) -> int:
@@ -141,6 +53,7 @@ def _classify(args: argparse.Namespace) -> int:
     from edge_runtime.files import write_atomic
     from edge_runtime.formats import FORMATTERS
     from edge_runtime.inputs import expand
+    from edge_runtime.terminal import PLAIN, look_of
 
     found = list(expand(args.inputs, stdin=sys.stdin))
     if all(item.error for item in found):
@@ -149,11 +62,13 @@ def _classify(args: argparse.Namespace) -> int:
         if not found:
             complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
         return UNUSABLE
-    classifier = _open(args, threshold=args.threshold)
+    classifier = _open(args, threshold=args.threshold, explaining=args.explain is not None)
+    gallery = None if args.explain is None else _gallery(args.explain)
     failures: list[str] = []
     on_screen = not args.output and sys.stdout.isatty()  # then the results themselves show how far it is
-    predictions = _each(classifier, found, failures, hidden=on_screen)
-    results = FORMATTERS[args.format](predictions, classifier.card.labels, args.top_k)
+    predictions = _each(classifier, found, failures, hidden=on_screen, gallery=gallery)
+    look = PLAIN if args.output else look_of(sys.stdout)
+    results = FORMATTERS[args.format](predictions, classifier.card.labels, args.top_k, look)
     if args.output:
         write_atomic(args.output, (chunk.encode("utf-8", "backslashreplace") for chunk in results))
     else:
@@ -162,17 +77,39 @@ def _classify(args: argparse.Namespace) -> int:
     return FAILED if failures else DONE
 
 
+def _gallery(folder: str) -> "Gallery":
+    """Where heat maps go; drawing is imported only now."""
+    from edge_runtime.heatmap import Gallery
+
+    return Gallery(folder)
+
+
 def _each(
-    classifier: "Classifier", found: Sequence["Input"], failures: list[str], *, hidden: bool
+    classifier: "Classifier",
+    found: Sequence["Input"],
+    failures: list[str],
+    *,
+    hidden: bool,
+    gallery: "Gallery | None",
 ) -> Iterator["Prediction"]:
-    """Predictions in the order of the inputs; what failed is said at once and noted in `failures`."""
+    """Predictions in the order of the inputs; what failed is said at once and noted in `failures`.
+
+    Heat maps go into the gallery, where there is one.
+    """
     from edge_runtime.classifier import failed
     from edge_runtime.errors import show
     from edge_runtime.progress import progress
 
     with progress("classify", total=len(found), hidden=hidden) as advance:
         for item in found:
-            prediction = failed(item.path, item.error) if item.error else classifier.classify(item.path)
+            if item.error:
+                prediction = failed(item.path, item.error)
+            elif gallery:
+                explanation = classifier.explain(item.path)
+                gallery.save(explanation)
+                prediction = explanation.prediction
+            else:
+                prediction = classifier.classify(item.path)
             if prediction.error:
                 complain(PROG, prediction.error if item.error else f"{show(item.path)}: {prediction.error}")
                 failures.append(item.path)
@@ -246,12 +183,13 @@ def _doctor(args: argparse.Namespace) -> int:
     import json
 
     from edge_runtime.doctor import examine, table
+    from edge_runtime.terminal import look_of
 
     diagnosis = examine()
     if args.json:
         print(json.dumps(diagnosis.to_json(), indent=1, ensure_ascii=False))
     else:
-        sys.stdout.writelines(table(diagnosis))
+        sys.stdout.writelines(table(diagnosis, look_of(sys.stdout)))
     return DONE if diagnosis.fit else FAILED
 
 
@@ -289,6 +227,15 @@ def _info(args: argparse.Namespace) -> int:
     with noted(PROG):
         card = load_card(args.model or SHIPPED_MODEL)
     print(json.dumps(card.to_json(), indent=1, ensure_ascii=False))
+    return DONE
+
+
+def _completion(args: argparse.Namespace) -> int:
+    """Print the script of a shell, which was made before, so that the device needs nothing to make it."""
+    from pathlib import Path
+
+    script = Path(__file__).parent / "completion" / f"{PROG}.{args.shell}"
+    sys.stdout.write(script.read_text(encoding="utf-8"))
     return DONE
 
 

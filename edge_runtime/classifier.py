@@ -4,18 +4,25 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from edge_runtime.bundle import open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
-from edge_runtime.image import decode_field
+from edge_runtime.image import Field, Pixels, decode_field
+from edge_runtime.locate import Cell
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.view import Box, box_of, cut
+
+if TYPE_CHECKING:
+    from edge_runtime.explanation import Explanation
+    from edge_runtime.head import Head
 
 MODELS = Path(__file__).parent / "models"
 SHIPPED_MODEL = MODELS / "leukolite-int8.tflite"
@@ -126,6 +133,7 @@ class Classifier:
         self.threshold = self.card.abstain_below if threshold is None else threshold
         self._golden = golden
         self._num_threads = num_threads
+        self._head: Head | None = None  # of a model that is to explain
         self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
         self._loading: dict[int, threading.Lock] = {}  # by process: a fork may come while one is held
         check_policy(golden)
@@ -145,10 +153,18 @@ class Classifier:
         process = os.getpid()
         with self._loading.setdefault(process, threading.Lock()):  # the first thread makes it, the others wait
             if self._loaded is None or self._loaded[0] != process:
-                model = Model(self._bundle.content, num_threads=self._num_threads)
+                model = Model(self._content(), num_threads=self._num_threads)
                 self._check_golden(model)
                 self._loaded = process, model
             return self._loaded[1]
+
+    def _content(self) -> bytes:
+        """The bytes for the interpreter: those of the file or, of a model that is to explain, with more outputs."""
+        if self._head is None:
+            return self._bundle.content
+        from edge_runtime.graph import with_outputs
+
+        return with_outputs(self._bundle.content, self._head.maps)
 
     def _check_golden(self, model: Model) -> None:
         """See that a new interpreter computes as it should; what is not refused is warned of."""
@@ -165,29 +181,86 @@ class Classifier:
         if remark:
             warnings.warn(remark, LeukoliteWarning, stacklevel=4)
 
-    def load(self) -> Self:
-        """Make the interpreter now, so that the first picture need not wait for it; returns the classifier."""
-        _ = self.model
+    def load(self, *, explaining: bool = False) -> Self:
+        """Make the interpreter now, so that the first picture need not wait for it; returns the classifier.
+
+        With `explaining` it is one for `explain`, which `classify` uses as well from then on: the answers are the same.
+
+        Raises LeukoliteError as `model` does, and when the model cannot explain.
+        """
+        _ = self._explaining() if explaining else self.model
         return self
+
+    def _explaining(self) -> tuple[Model, "Head"]:
+        """The interpreter with more outputs, and what they mean."""
+        head = self._head
+        if head is None:
+            from edge_runtime.graph import read_graph
+            from edge_runtime.head import find_head
+
+            head = find_head(read_graph(self._bundle.content), name=show(self.path))
+            with self._loading.setdefault(os.getpid(), threading.Lock()):
+                self._head, self._loaded = head, None
+        return self.model, head
 
     def classify(self, source: str | os.PathLike[str] | bytes) -> Prediction:
         """Classify one picture: a path, or the bytes of an image file.
 
         Never raises for a bad picture: the prediction then has an `error` instead of a label.
         """
-        name, model, view = "" if isinstance(source, bytes) else os.fspath(source), self.model, self.card.input.seen
+        return self._classify(source, self.model.predict)[0]
+
+    def explain(self, source: str | os.PathLike[str] | bytes) -> "Explanation":
+        """Classify one picture, and say where in it the evidence lies (edge_runtime/explanation.py).
+
+        Never raises for a bad picture, as `classify` does not. The first call makes the interpreter anew, unless
+        `load(explaining=True)` did.
+
+        Raises LeukoliteError when the model's graph has no last feature maps behind which all is linear.
+        """
+        from edge_runtime.explanation import Explanation, evidence, place
+
+        model, head = self._explaining()
+        looks = []
+
+        def predict(pixels: Pixels) -> Probabilities:
+            probabilities, features = model.predict_all(pixels)
+            looks.append((features, int(probabilities.argmax())))
+            return probabilities
+
+        prediction, field, cells = self._classify(source, predict)
+        if field is None:
+            return Explanation(prediction, np.zeros((0, 0, 3), np.uint8), (), self.digest)
+        maps = (
+            place(evidence(features, head), head, top_class=top_class, cell=cell, view=self.card.input.seen)
+            for (features, top_class), cell in zip(looks, cells or [None] * len(looks), strict=True)
+        )
+        return Explanation(prediction, field.pixels, tuple(maps), self.digest)
+
+    def _classify(
+        self, source: str | os.PathLike[str] | bytes, predict: Callable[[Pixels], Probabilities]
+    ) -> tuple[Prediction, Field | None, tuple[Cell, ...]]:
+        """What `classify` gives, the field that the picture was decoded to, if it could be, and the cells found."""
+        name, view = "" if isinstance(source, bytes) else os.fspath(source), self.card.input.seen
         started = time.perf_counter()
         try:
             field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
         except LeukoliteError as error:
-            return failed(name, str(error))
+            return failed(name, str(error)), None, ()
         crops, cells = cut(field.pixels, view)
         decoded = time.perf_counter()
-        values = [model.predict(crop) for crop in crops]
+        values = [predict(crop) for crop in crops]
         done = time.perf_counter()
         if not all(((each >= 0) & (each <= 1)).all() for each in values):  # false for NaN as well
-            return failed(name, "expected probabilities, got NaN or numbers beyond 0 to 1; replace the model")
+            found = "expected probabilities, got NaN or numbers beyond 0 to 1; replace the model"
+            return failed(name, found), None, ()
         latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))
+        return self._prediction(name, field, cells, values, latency), field, cells
+
+    def _prediction(
+        self, name: str, field: Field, cells: tuple[Cell, ...], values: list[Probabilities], latency: Latency
+    ) -> Prediction:
+        """What is said about a picture whose cells, or whose whole field, got these values."""
         if not values:
             return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
         answers = [self.answer(each) for each in values]

@@ -11,9 +11,12 @@ from typing import Any
 
 from edge_runtime import checks, trial
 from edge_runtime.board import Board
-from edge_runtime.checks import FAIL, Check
+from edge_runtime.checks import FAIL, OK, WARN, Check
 from edge_runtime.errors import show
 from edge_runtime.provenance import version
+from edge_runtime.terminal import GREEN, PLAIN, RED, YELLOW, Look
+
+_COLORS = {OK: GREEN, WARN: YELLOW, FAIL: RED}
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,14 @@ def examine(
     return Diagnosis(found, board.describe())
 
 
-def table(diagnosis: Diagnosis) -> Iterator[str]:
+def table(diagnosis: Diagnosis, look: Look = PLAIN) -> Iterator[str]:
     """Lines for people: status, name and what was found, and below it what to do."""
     wide = max(len(check.name) for check in diagnosis.checks)
     for check in diagnosis.checks:
-        yield f"{check.status:<4}  {check.name:<{wide}}  {show(check.found)}\n"
+        status = look.paint(f"{check.status:<4}", _COLORS[check.status])
+        yield f"{status}  {check.name:<{wide}}  {look.wrap(look.printable(check.found), indent=wide + 8)}\n"
         if check.remedy:
-            yield f"{'':<{wide + 6}}  -> {check.remedy}\n"
+            yield f"{'':<{wide + 6}}  -> {look.wrap(check.remedy, indent=wide + 11)}\n"
 
 
 def _free_mb(folder: Path | None) -> float | None:

@@ -47,7 +47,7 @@ class Model:
         its own optimised kernels.
 
         Raises LeukoliteError when LiteRT rejects the bytes, or the model is no image classifier with uint8
-        input [1, H, W, 3] and one output [1, classes].
+        input [1, H, W, 3] and a first output [1, classes].
         """
         try:
             self._interpreter = Interpreter(
@@ -57,7 +57,7 @@ class Model:
             )
             self._interpreter.allocate_tensors()
             self.signature = _signature(self._interpreter)
-            (taken,), given = self._interpreter.get_input_details(), self._interpreter.get_output_details()[0]
+            (taken,), (given, *more) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:  # the former for damaged names as well
             raise _unusable(error) from error
         self.height_px, self.width_px = self.signature.height_px, self.signature.width_px
@@ -65,6 +65,7 @@ class Model:
         self._input, self._output = taken["index"], given["index"]
         self._turn = threading.Lock()
         self.output_quantization = Quantization.of(given)
+        self._more = [(each["index"], Quantization.of(each)) for each in more]
 
     def invoke(self, pixels: Pixels) -> npt.NDArray[Any]:
         """The raw output for one picture.
@@ -78,20 +79,35 @@ class Model:
         Raises LeukoliteError when the model is too damaged to run.
         """
         with self._turn:
-            self._interpreter.set_tensor(self._input, pixels[np.newaxis])
-            try:
-                self._interpreter.invoke()
-                given = self._interpreter.get_tensor(self._output)
-                if given.shape != (1, self.num_classes):
-                    raise ValueError(f"an output of shape {list(given.shape)}")
-            except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
-                raise _unusable(error) from error
-            raw: npt.NDArray[Any] = given[0]
+            return self._invoke(pixels)
+
+    def invoke_all(self, pixels: Pixels) -> tuple[npt.NDArray[Any], list[npt.NDArray[Any]]]:
+        """What `invoke` gives, and the further outputs of the same run, raw and without their axis of length 1."""
+        with self._turn:
+            return self._invoke(pixels), [self._interpreter.get_tensor(index)[0] for index, _ in self._more]
+
+    def _invoke(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """The raw first output, by whose turn it is."""
+        self._interpreter.set_tensor(self._input, pixels[np.newaxis])
+        try:
+            self._interpreter.invoke()
+            given = self._interpreter.get_tensor(self._output)
+            if given.shape != (1, self.num_classes):
+                raise ValueError(f"an output of shape {list(given.shape)}")
+        except (RuntimeError, ValueError) as error:  # a damaged file can load and still not run
+            raise _unusable(error) from error
+        raw: npt.NDArray[Any] = given[0]
         return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:
         """Probabilities, float32 [num_classes], 0 to 1, for uint8 [height_px, width_px, 3] RGB."""
         return self.probabilities(self.invoke(pixels))
+
+    def predict_all(self, pixels: Pixels) -> tuple[Probabilities, list[npt.NDArray[np.float32]]]:
+        """What `predict` gives, and the real values of the further outputs of the same run."""
+        raw, more = self.invoke_all(pixels)
+        real = [quantization.dequantize(each) for (_, quantization), each in zip(self._more, more, strict=True)]
+        return self.probabilities(raw), real
 
     def probabilities(self, raw: npt.NDArray[Any]) -> Probabilities:
         """Those that a raw output of `invoke` stands for.

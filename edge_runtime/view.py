@@ -36,6 +36,11 @@ class View:
     white_balance: bool = False
     zoom: float = 1.0
 
+    @property
+    def shown_px(self) -> tuple[int, int]:
+        """Height and width of what the model sees, in pixels of the field."""
+        return round(self.height_px / self.zoom), round(self.width_px / self.zoom)
+
     @classmethod
     def whole(cls, *, height_px: int, width_px: int, white_balance: bool = False) -> "View":
         """The field view of that size."""
@@ -76,11 +81,11 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
 
 def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
     """As much of the field around the middle of each cell as the view shows, uint8 [n, height_px, width_px, 3]."""
-    shape = (len(cells), round(view.height_px / view.zoom), round(view.width_px / view.zoom), 3)
-    crops = np.full(shape, BACKGROUND, np.uint8)
+    height, width = view.shown_px
+    crops = np.full((len(cells), height, width, 3), BACKGROUND, np.uint8)
     for crop, cell in zip(crops, cells, strict=True):
         _copy_around(cell, pixels, crop)
-    if not cells or shape[1:3] == (view.height_px, view.width_px):
+    if not cells or (height, width) == (view.height_px, view.width_px):
         return crops[:, : view.height_px, : view.width_px]
     return np.stack([resize(crop, height_px=view.height_px, width_px=view.width_px) for crop in crops])
 
@@ -106,10 +111,14 @@ def box_of(cell: Cell, field: Field) -> Box:
     )
 
 
+def corner(cell: Cell, *, height_px: int, width_px: int) -> tuple[int, int]:
+    """Top and left of a crop of that size around a cell's middle, in pixels of the field; beyond its edges below 0."""
+    return (cell.top_px + cell.bottom_px - height_px) // 2, (cell.left_px + cell.right_px - width_px) // 2
+
+
 def _copy_around(cell: Cell, pixels: Pixels, crop: Pixels) -> None:
     """Copy the surroundings of a cell's middle into `crop`; what lies beyond the field is left as it is."""
-    top = (cell.top_px + cell.bottom_px - crop.shape[0]) // 2
-    left = (cell.left_px + cell.right_px - crop.shape[1]) // 2
+    top, left = corner(cell, height_px=crop.shape[0], width_px=crop.shape[1])
     first_row, first_column = max(0, top), max(0, left)
     seen = pixels[first_row : top + crop.shape[0], first_column : left + crop.shape[1]]
     crop[first_row - top :, first_column - left :][: seen.shape[0], : seen.shape[1]] = seen

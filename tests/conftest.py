@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -73,6 +75,16 @@ def float_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model in float32."""
     content = tiny_model.bundle_bytes(variant="float32")
     return tiny_model.save(tmp_path_factory.mktemp("bundle") / "tiny-float32.tflite", content)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, as `make wheel` builds it."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    subprocess.run([*command, str(Path(__file__).parent.parent)], check=True, capture_output=True)
+    (found,) = folder.glob("leukolite-*.whl")
+    return found
 
 
 @pytest.fixture

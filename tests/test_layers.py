@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OURS = {"edge_runtime", "train", "convert", "benchmarks", "tests"}
 RUNTIME_NEEDS = {"edge_runtime", "numpy", "PIL", "ai_edge_litert"}  # the wheel's dependencies
-# Its extras: inside functions only, where their absence can be met.
-RUNTIME_MAY_USE = {"matplotlib", "pyarrow", "ray", "rich"}
+# Its extras, and what LiteRT brings for its own schema: inside functions only, where their absence can be met.
+RUNTIME_MAY_USE = {"flatbuffers", "matplotlib", "pyarrow", "ray", "rich"}
 ABSENT_ON_THE_DEVICE = OURS - {"edge_runtime"} | {
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "tflite_runtime"),
     *("sklearn", "scipy", "pandas", "matplotlib", "rich", "pytest", "kagglehub", "flatbuffers"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.options import SHELLS
 from train.smears import SmearSettings, generate
 
 CHECKOUT = Path(__file__).parent.parent
@@ -26,15 +27,6 @@ raise SystemExit(main(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([*command, str(CHECKOUT)], check=True, capture_output=True)
-    (found,) = folder.glob("leukolite-*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
 def picture(tmp_path_factory) -> Path:
     settings = SmearSettings(images_per_class=1, sources=(1, 1, 1, 1))
     return next(generate(tmp_path_factory.mktemp("smears") / "root", settings=settings).rglob("*.jpeg"))
@@ -47,6 +39,7 @@ def test_it_holds_the_runtime_and_nothing_else(wheel):
         "leukolite",
     }
     assert "edge_runtime/tested.jsonl" in names
+    assert {f"edge_runtime/completion/leukolite.{shell}" for shell in SHELLS} < set(names)
     models = {name for name in names if name.startswith("edge_runtime/models/")}
     assert {Path(name).name for name in models} >= {
         "leukolite-int8.tflite",

@@ -6,13 +6,14 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_runtime.command import DONE, FAILED, Parser, note, run
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.native import hushed
 from train.cluster import CONFIG_NAME, Cluster, find_cluster, rejoins
-from train.config import PRESETS, NetworkSettings, Settings, StageSettings
+from train.config import PRESETS
+from train.recipe import add_recipe, add_teachers, or_chosen, prior, settings_of
 
 if TYPE_CHECKING:
     from edge_runtime.report import EvalReport
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from train.stages import Call
 
 PROG = "train"
-CHOSEN = "chosen"
 STRATEGIES = ("mirrored", "multiworker")
 tell = partial(note, PROG)
 
@@ -47,7 +47,8 @@ def build_parser() -> Parser:
     floats = commands.add_parser("float", help="train the float network from scratch")
     _add_data(floats)
     floats.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run directory to write")
-    _add_recipe(floats)
+    add_recipe(floats)
+    add_teachers(floats, metavar="RUN")
     _add_split(floats)
     floats.add_argument(
         "--strategy",
@@ -65,7 +66,8 @@ def build_parser() -> Parser:
         "--splits", type=names, default=("TRAIN", "TEST"), help="taken together (default: TRAIN,TEST)"
     )
     crossval.add_argument("--int8", action="store_true", help="fine-tune each for int8 as well, and answer with it")
-    _add_recipe(crossval)
+    add_recipe(crossval)
+    add_teachers(crossval, metavar="DIR", held_out=", of each cross-validation the one blind to the same fold")
     _add_split(crossval)
     _add_course(crossval)
     crossval.set_defaults(call=_crossval)
@@ -129,22 +131,6 @@ def build_parser() -> Parser:
     return parser
 
 
-def widths(text: str) -> tuple[int, ...]:
-    """Comma-separated whole numbers."""
-    return tuple(int(part) for part in text.split(","))
-
-
-def size(text: str) -> tuple[int, int]:
-    """Width and height as 160x120."""
-    width, height = text.split("x")
-    return int(width), int(height)
-
-
-def prior(text: str) -> float | str:
-    """A strength of the class prior, or CHOSEN for one that the run is to choose."""
-    return CHOSEN if text == CHOSEN else float(text)
-
-
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated names."""
     return tuple(part for part in text.split(",") if part)
@@ -162,40 +148,6 @@ def _add_data(parser: Parser) -> None:
     """The options of every stage that reads images."""
     parser.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell (default: found)")
-
-
-def _add_recipe(parser: Parser) -> None:
-    """The options that change what a float training gives."""
-    parser.add_argument("--preset", choices=PRESETS, default="full")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--weight-decay", type=float)
-    parser.add_argument("--label-smoothing", type=float)
-    parser.add_argument("--averaging-decay", type=float)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
-    parser.add_argument("--towers", type=int, help="networks beside each other, their logits averaged")
-    parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
-    parser.add_argument("--strided", type=int, help="how many of the first convolutions have stride 2")
-    parser.add_argument("--field", type=size, metavar="WxH", help="pixels that pictures are fitted into, as 160x120")
-    parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
-    parser.add_argument("--zoom", type=float, help="pixels of the crop for one of the field")
-    parser.add_argument(
-        "--white-balance", action=argparse.BooleanOptionalAction, help="take the colour of the light out (or not)"
-    )
-    parser.add_argument(
-        "--blind",
-        action=argparse.BooleanOptionalAction,
-        help="blind each tower to one part of the sources, to judge by it; or let all learn from everything",
-    )
-    parser.add_argument("--dropout", type=float)
-    parser.add_argument(
-        "--class-prior", type=prior, help="how often it is taken out, or `chosen` by held-out cells (default: preset's)"
-    )
-    parser.add_argument("--qat-class-prior", type=prior)
-    parser.add_argument("--qat-epochs", type=int)
-    parser.add_argument("--qat-learning-rate", type=float)
 
 
 def _add_split(parser: Parser) -> None:
@@ -227,50 +179,6 @@ def positive(text: str) -> int:
     return value
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
-    """The preset with what the command line overrides."""
-    preset = PRESETS[args.preset]
-    given = {name: value for name, value in vars(args).items() if value is not None}
-
-    def pick(names: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
-        return {name: _or_chosen(given[prefix + name]) for name in names if prefix + name in given}
-
-    if "crop" in given:
-        given["crop_px"] = given.pop("crop")
-    if "field" in given:
-        given["image_width_px"], given["image_height_px"] = given.pop("field")
-    shape = (
-        "towers",
-        "widths",
-        "strided",
-        "image_width_px",
-        "image_height_px",
-        "crop_px",
-        "zoom",
-        "dropout",
-        "white_balance",
-        "blind",
-    )
-    network: NetworkSettings = replace(preset.network, **pick(shape))
-    optimised = (
-        "epochs",
-        "learning_rate",
-        "weight_decay",
-        "label_smoothing",
-        "averaging_decay",
-        "batch_size",
-        "class_prior",
-    )
-    float_stage: StageSettings = replace(preset.float_stage, **pick(optimised))
-    qat_stage: StageSettings = replace(preset.qat_stage, **pick(("epochs", "learning_rate", "class_prior"), "qat_"))
-    return replace(preset, network=network, float_stage=float_stage, qat_stage=qat_stage, **pick(("seed", "per_class")))
-
-
-def _or_chosen(value: Any) -> Any:
-    """None, which the settings hold for it, for CHOSEN."""
-    return None if value == CHOSEN else value
-
-
 def _data(args: argparse.Namespace) -> int:
     """Leave a link to the data set."""
     from train.source import provide
@@ -290,9 +198,8 @@ def _float(args: argparse.Namespace) -> int:
         distribution = _start(args.strategy, cluster)
         from train.stages import train_float
 
-        report = train_float(
-            args.data, args.out, settings=settings, call=replace(_call(args), distribution=distribution)
-        )
+        call = replace(_call(args), distribution=distribution)
+        report = train_float(args.data, args.out, settings=settings, call=call, teachers=args.teachers)
     _say_held_out(args.out, report)
     return DONE
 
@@ -314,7 +221,14 @@ def _crossval(args: argparse.Namespace) -> int:
     from train.trials import record
 
     found = cross_validate(
-        args.data, args.out, folds=args.folds, settings=settings, call=_call(args), splits=args.splits, int8=args.int8
+        args.data,
+        args.out,
+        folds=args.folds,
+        settings=settings,
+        call=_call(args),
+        splits=args.splits,
+        int8=args.int8,
+        teachers=args.teachers,
     )
     sources, report = save(found, args.out), found.report
     record(report, args.out, settings=settings, folds=args.folds, int8=found.int8, agreement=found.agreement)
@@ -356,7 +270,7 @@ def _qat(args: argparse.Namespace) -> int:
     from train.stages import train_qat
 
     names = ("epochs", "learning_rate", "class_prior")
-    given = {name: _or_chosen(value) for name in names if (value := getattr(args, name)) is not None}
+    given = {name: or_chosen(value) for name in names if (value := getattr(args, name)) is not None}
     report = train_qat(args.data, args.run, args.out, call=_call(args), change=lambda own: replace(own, **given))
     _say_held_out(args.out, report)
     return DONE

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.view import CELL, MAX_ZOOM, MIN_ZOOM, View
 
+IMAGE, SOURCE = "image", "source"
+SAMPLINGS = (IMAGE, SOURCE)
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -93,24 +96,82 @@ class StageSettings:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """How strongly the pictures that are learned from are changed, each anew whenever it is shown; 0 is not at all.
+
+    train/augment.py does it, and has the formulas. `stain` is how far the densities of the three channels are scaled
+    and mixed, `light` and `exposure` are powers of e for the brightness of one channel and of all, the latter for the
+    contrast too. `focus_px` is the largest standard deviation of the blur, in pixels of what the network sees. `scale`
+    is how much larger or smaller a picture may be shown, `rotation_deg` how far it is turned to either side. With
+    `flips`, each axis is mirrored half of the times.
+    """
+
+    stain: float = 0.0
+    light: float = 0.0
+    exposure: float = 0.0
+    focus_px: float = 0.0
+    scale: float = 0.0
+    rotation_deg: float = 0.0
+    flips: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise LeukoliteError for a value out of its range."""
+        for name, most in (("stain", 1), ("light", 1), ("exposure", 1), ("focus_px", 5), ("scale", 0.5)):
+            _check(name, getattr(self, name), 0, most)
+        _check("rotation_deg", self.rotation_deg, 0, 180)
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How much of the float stage's loss is agreement with teachers, 0 to 1; the rest is agreement with the labels.
+
+    Both sides are compared after their logits were divided by `temperature` (train/lesson.py).
+    """
+
+    teachers_weight: float = 0.0
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Raise LeukoliteError for a value out of its range."""
+        _check("teachers_weight", self.teachers_weight, 0, 1)
+        _check("temperature", self.temperature, 0.1, 100)
+
+
+@dataclass(frozen=True)
 class Settings:
-    """A whole run. `per_class` limits TRAIN to that many images a class, spread over its sources; 0 is all."""
+    """A whole run. `per_class` limits TRAIN to that many images a class, spread over its sources; 0 is all.
+
+    `sampling` is what comes equally often in an epoch: each image, or (SOURCE) each source cell of a class.
+    """
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
     float_stage: StageSettings = field(default_factory=lambda: StageSettings(epochs=8, learning_rate=2e-3))
     qat_stage: StageSettings = field(default_factory=lambda: StageSettings(epochs=1, learning_rate=1e-5))
     per_class: int = 0
     seed: int = 1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    sampling: str = IMAGE
+    distillation: Distillation = field(default_factory=Distillation)
 
     def __post_init__(self) -> None:
         """Raise LeukoliteError for a value out of its range."""
         _check("per_class", self.per_class, 0, 10_000_000)
         _check("seed", self.seed, 0, 2**32 - 1)  # numpy's own range
+        if self.sampling not in SAMPLINGS:
+            raise LeukoliteError(
+                expected=f"sampling by {' or '.join(SAMPLINGS)}", found=str(self.sampling), remedy="choose one of them"
+            )
         if not self.network.blind and None in (self.float_stage.class_prior, self.qat_stage.class_prior):
             raise LeukoliteError(
                 expected="a strength of the class prior",
                 found="that it be chosen by held-out cells, where no tower is blind to any",
                 remedy="give --class-prior and --qat-class-prior a number, or leave out --no-blind",
+            )
+        if self.network.blind and self.distillation.teachers_weight:
+            raise LeukoliteError(
+                expected="towers that are blind to nothing, where there are teachers",
+                found="blind ones, which would be judged by cells that their teachers learned from",
+                remedy="give --no-blind, or leave out --teachers",
             )
 
 

@@ -11,15 +11,15 @@ import tensorflow as tf
 
 from edge_runtime.dataset import Dataset, join, open_all
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.progress import progress
 from edge_runtime.provenance import collect
-from edge_runtime.report import EvalReport, Outcome, summarize
+from edge_runtime.report import EvalReport, Outcome, load_report, summarize
 from train import rundir
 from train.cells import Cells, Indices, without
 from train.config import Settings
+from train.exported import answer
 from train.loading import cells_of
 from train.stages import Call, train_on, train_qat_on
-from train.stream import Stream, to_unit
+from train.teachers import read_teachers
 
 SPLITS = ("TRAIN", "TEST")
 REPORT_NAME, INT8_REPORT_NAME = "crossval.json", "crossval-int8.json"
@@ -52,6 +52,7 @@ def cross_validate(
     call: Call,
     splits: Sequence[str] = SPLITS,
     int8: bool = False,
+    teachers: Sequence[Path] = (),
 ) -> CrossValidation:
     """Train a network on all folds but one, for each; go on with what `out` holds of the same run.
 
@@ -63,21 +64,27 @@ def cross_validate(
         call: as of `train_float`.
         splits: which to take together; those that the data set has not are left out.
         int8: whether to fine-tune each fold's network for int8 as well, and to answer with that too.
+        teachers: directories of finished cross-validations over the same folds; a fold's network learns from theirs.
 
-    Raises LeukoliteError as `train_float`, or when none of the splits exists.
+    Raises LeukoliteError as `train_float`, when none of the splits exists, or before anything is trained when a
+    teacher's groups or folds are others.
     """
     started = time.time()
     dataset = _together(data, splits)
     cells, groups = cells_of(
         dataset, folds=folds, settings=settings, groups=call.groups, tell=call.tell, split=call.split
     )
+    parts = [without(cells, fold, folds=settings.network.folds, seed=settings.seed) for fold in range(folds)]
+    _check_groups(teachers, cells)
+    for fold, learned in enumerate(parts):
+        read_teachers(_of_fold(teachers, fold), learned, out=out / f"fold{fold}", how=settings.distillation)
     answers = np.zeros((1 + int8, len(cells.images), len(cells.labels)), np.float32)
-    for fold in range(folds):
+    for fold, learned in enumerate(parts):
         call.tell(f"fold {fold + 1}/{folds}: {int((cells.folds == fold).sum())} images are held out")
-        learned = without(cells, fold, folds=settings.network.folds, seed=settings.seed)
         runs = [out / f"fold{fold}", out / f"fold{fold}-int8"][: len(answers)]
         own = _as_far_as_done(call, runs[0])
-        train_on(learned, runs[0], data=data, groups=groups, settings=settings, call=own)
+        taught = _of_fold(teachers, fold)
+        train_on(learned, runs[0], data=data, groups=groups, settings=settings, call=own, teachers=taught)
         for tuned in runs[1:]:
             train_qat_on(learned, runs[0], tuned, data=data, groups=groups, call=_as_far_as_done(call, tuned))
         held_out = np.flatnonzero(cells.folds == fold)
@@ -92,6 +99,25 @@ def cross_validate(
     tuned_report.save(out / INT8_REPORT_NAME)
     agreement = float(np.mean(answers[0].argmax(axis=1) == answers[1].argmax(axis=1)))
     return CrossValidation(cells, answers[0], report, tuned_report, agreement)
+
+
+def _of_fold(crossvals: Sequence[Path], fold: int) -> list[Path]:
+    """The run directories of one fold of some cross-validations."""
+    return [directory / f"fold{fold}" for directory in crossvals]
+
+
+def _check_groups(crossvals: Sequence[Path], cells: Cells) -> None:
+    """Raise LeukoliteError when the images or groups of a finished cross-validation are others than the cells'."""
+    images, origins = (*cells.images, *cells.unseen), (*cells.origins, *cells.unseen_origins)
+    own = {image.name: origin.group for image, origin in zip(images, origins, strict=True)}
+    for directory in crossvals:
+        report = load_report(directory / REPORT_NAME)
+        if {row.path: row.group for row in report.predictions} != own:
+            raise LeukoliteError(
+                expected=f"the cross-validation in {show(directory)} to be of the same images and groups",
+                found="others",
+                remedy="cross-validate the teachers with the same --data, --splits and --groups",
+            )
 
 
 def _as_far_as_done(call: Call, run: Path) -> Call:
@@ -115,15 +141,8 @@ def _together(data: str, splits: Sequence[str]) -> Dataset:
 
 def _answer(run: Path, cells: Cells, indices: Indices, *, settings: Settings) -> Probabilities:
     """The probabilities that a finished run's exported network gives some images, float32 [m, classes]."""
-    loaded = tf.saved_model.load(str(run / rundir.MODEL_NAME))
-    logits = loaded.signatures["serving_default"]
-    stream = Stream(cells.images.paths, indices, batch_size=settings.float_stage.batch_size, view=settings.network.view)
-    parts = []
-    with progress("answer", total=len(indices)) as advance:
-        for pixels, which in stream:
-            parts.append(tf.nn.softmax(logits(pixels=to_unit(pixels))["logits"]).numpy())
-            advance(len(which))
-    return np.concatenate(parts)
+    logits = answer(run, cells.images.paths, indices, settings=settings)
+    return np.asarray(tf.nn.softmax(logits))
 
 
 def _pool(cells: Cells, answers: Probabilities, dataset: Dataset, *, variant: str, started: float) -> EvalReport:

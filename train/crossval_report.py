@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from edge_runtime.files import write_atomic
 from edge_runtime.image import decode
 from train.crossval import CrossValidation
 from train.doubt import SourceAnswer, by_source
+from train.folds import COLUMNS
 
-SOURCES_NAME, PAGE_NAME = "sources.csv", "crossval.md"
+SOURCES_NAME, FOLDS_NAME, PAGE_NAME = "sources.csv", "folds.csv", "crossval.md"
 CONFUSION_NAME, SHEET_NAME = "confusion.png", "failing.png"
 
 _SHEET_COLUMNS, _MOST_SHOWN = 6, 60
@@ -23,11 +24,17 @@ _THUMBNAIL_PX = (120, 160)
 
 
 def save(found: CrossValidation, out: Path) -> list[SourceAnswer]:
-    """Write sources.csv, crossval.md, confusion.png and failing.png; returns the sources, the worst first."""
+    """Write sources.csv, folds.csv, crossval.md, confusion.png, failing.png; returns the sources, the worst first.
+
+    folds.csv is a `--validation-split`: by it, cross-validations of other seeds hold out the same cells.
+    """
     cells = found.cells
     unseen = [(origin, image.label) for origin, image in zip(cells.unseen_origins, cells.unseen, strict=True)]
     sources = by_source(found.probabilities, cells.classes, cells.origins, labels=cells.labels, unseen=unseen)
-    write_atomic(out / SOURCES_NAME, [_csv(sources)])
+    rows = ({**asdict(answer), "confidence": f"{answer.confidence:.4f}"} for answer in sources)
+    write_atomic(out / SOURCES_NAME, [_csv([field.name for field in fields(SourceAnswer)], rows)])
+    dealt = zip(cells.images, cells.folds.tolist(), strict=True)
+    write_atomic(out / FOLDS_NAME, [_csv(COLUMNS, ({"path": image.name, "fold": fold} for image, fold in dealt))])
     draw_confusion({"cross-validated": found.report}, out / CONFUSION_NAME)
     failing = [answer for answer in sources if answer.fails]
     if failing:
@@ -38,13 +45,12 @@ def save(found: CrossValidation, out: Path) -> list[SourceAnswer]:
     return sources
 
 
-def _csv(sources: Sequence[SourceAnswer]) -> bytes:
-    """A row a source."""
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """The rows below the names of their columns."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(SourceAnswer)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    for answer in sources:
-        writer.writerow({**asdict(answer), "confidence": f"{answer.confidence:.4f}"})
+    writer.writerows(rows)
     return buffer.getvalue().encode("utf-8", "surrogateescape")
 
 

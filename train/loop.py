@@ -18,14 +18,17 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.figures import draw_matrix
 from edge_runtime.groups import sample
 from edge_runtime.progress import progress
+from train.augment import augment, draw
 from train.cells import Cells, Indices
 from train.checkpoints import Checkpoints
-from train.config import NetworkSettings, StageSettings
+from train.config import IMAGE, Augmentation, NetworkSettings, StageSettings
 from train.distribution import Distribution
 from train.history import draw_curves, peak_rss_mb, write_history
+from train.lesson import Lesson
 from train.network import MEAN_LAYER
 from train.position import Position
-from train.stream import Stream, epoch_order, to_unit
+from train.sampling import sample_epoch
+from train.stream import Stream, to_unit
 from train.tensorboard import TensorBoardLog
 
 Logits = npt.NDArray[np.float32]
@@ -46,6 +49,8 @@ class Stage:
     time hold what their gradients need, instead of all of them. The result is the same to the bit.
     `evaluated` does so for held-out images, with the weights that `refresh` copied there; by default it is `forward`.
     `log_prior` float64 [classes] is what was taken out of these logits, and what the loss therefore adds again.
+    `augmentation` is how pictures are changed before they are learned from, `sampling` which come equally often,
+    `lesson` what teachers say of them, if there are any.
     `step` int64 is the number of steps done. `model` and `step` are made in the scope of the `distribution`.
     """
 
@@ -59,6 +64,9 @@ class Stage:
     seed: int
     tell: Callable[[str], None]
     step: tf.Variable
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    sampling: str = IMAGE
+    lesson: Lesson | None = None
     parts: Sequence[Forward] = ()
     evaluated: Forward | None = None
     refresh: Callable[[], None] = lambda: None
@@ -145,6 +153,9 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
 
     def step(pixels: tf.Tensor, indices: tf.Tensor, decay: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         mine = stage.distribution.own(indices)
+        if stage.augmentation != Augmentation():
+            drawn = draw(tf.shape(indices)[0], seed=stage.seed, step=stage.step)
+            pixels = augment(pixels, stage.distribution.own(drawn), strengths=stage.augmentation)
         true, own = tf.gather(classes, mine), tf.split(tf.gather(weights, mine), len(parts), axis=1)
         wanted = tf.one_hot(tf.repeat(true[:, tf.newaxis], each, axis=1), len(cells.labels))
         losses, hits = [], []
@@ -154,7 +165,10 @@ def make_step(stage: Stage) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
             with tf.control_dependencies(before.values()), tf.GradientTape() as tape:
                 logits = part(pixels, True) + log_prior
                 # Menon et al. 2021, equation 10: trained on logits + log prior, the logits are the adjusted ones.
-                losses.append(share * loss_of(wanted, logits))
+                each_loss = loss_of(wanted, logits)
+                if stage.lesson:
+                    each_loss = stage.lesson.mix(each_loss, logits, mine)
+                losses.append(share * each_loss)
                 loss = tf.reduce_mean(tf.reduce_sum(losses[-1], axis=1))
                 loss = stage.distribution.part_of_mean(loss, own=mine, batch=indices)
             with tf.control_dependencies(before.values()):
@@ -204,7 +218,7 @@ def _last_position(stage: Stage, checkpoints: Checkpoints) -> Position:
 def _train_epoch(stage: Stage, step: Callable[..., Any], position: Position, checkpoints: Checkpoints) -> None:
     """Train on each image of the epoch that was not yet trained on."""
     settings, count = stage.settings, len(stage.cells.images)
-    order = epoch_order(count, seed=stage.seed, epoch=position.epoch)
+    order = sample_epoch(stage.cells, sampling=stage.sampling, seed=stage.seed, epoch=position.epoch)
     order = stage.distribution.fill(order, batch_size=settings.batch_size)
     position.begin_or_check(order)
     done = min(count, position.batch * settings.batch_size)

@@ -12,7 +12,7 @@ from train.config import NetworkSettings
 TOWERS_LAYER = "towers"
 MEAN_LAYER = "mean"
 
-_MASK = 0  # what is drawn from seed and step; anything else that is drawn needs another number
+_MASK = 0  # what is drawn from seed and step; train/augment.py has the next number
 
 
 class Dropout(keras.layers.Layer):  # type: ignore[misc]  # TensorFlow has no types

@@ -21,7 +21,8 @@ from train.tally import Tally
 class Position:
     """`epoch` epochs are whole, and of the next one `batch` batches are done; `step` counts all batches.
 
-    The random state is no more than this: orders follow from seed and epoch, dropout from seed and step.
+    The random state is no more than this: orders follow from seed and epoch, dropout and augmentation
+    from seed and step.
     `sittings` says which code trained from which step on, one entry for each time that the run was gone on with.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import read_json, write_json
+from edge_runtime.files import read_json, sha256, write_json
 from edge_runtime.provenance import cpu_name, git, version
 from train import operating, rundir
 from train.comparable import float_run
@@ -125,7 +125,8 @@ def _train(before: Mapping[str, Any], run: Path, out: Path, *, data: str, call: 
     """Run the stage again."""
     settings = rundir.settings_from(before)
     if before["stage"] == "float":
-        train_float(data, out, settings=settings, call=call)
+        teachers = [Path(path) for path in before["inputs"].get("teachers", [])]
+        train_float(data, out, settings=settings, call=call, teachers=teachers)
         return
     start = float_run(run, before)
     train_qat(data, start, out, call=call, change=lambda own: settings.qat_stage)
@@ -144,6 +145,10 @@ def _differences(before: Mapping[str, Any]) -> Iterator[str]:
     for name, old in provenance["packages"].items():
         if version(name) != old:
             yield f"{name} was {old}, is {version(name)}"
+    for teacher, old in zip(before["inputs"].get("teachers", []), before.get("teachers_sha256", []), strict=True):
+        weights = Path(teacher) / rundir.WEIGHTS_NAME
+        if not weights.is_file() or sha256(weights.read_bytes()) != old:
+            yield f"the teacher in {show(teacher)} is another, or not there"
     if provenance["platform"]["cpu"] != cpu_name():
         yield f"the processor was {provenance['platform']['cpu']}, is {cpu_name()}"
 

@@ -7,10 +7,12 @@ model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logit
 weights.h5      the weights as trained, the prior taken out once, for the next stage
 held_out.json   EvalReport of each TRAIN image by the tower that never saw its source (blind towers only)
 held_out_logits.npz   its logits with the prior left in, for `python -m train strength` and `compare`
+teachers.npz    of a float run with teachers, their logits (train/teachers.py)
 ptq_logits.npz  of an int8 run, the same before the first step of fine-tuning
 history.csv, curves.png, confusion.png (held out; of a sample while it trains), tensorboard/ if asked for
 """
 
+import contextlib
 import io
 import shutil
 from collections.abc import Iterator, Mapping
@@ -29,7 +31,7 @@ from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, sha256, write_atomic, write_json
 from edge_runtime.report import EvalReport, Outcome, summarize
 from train.cells import Cells
-from train.config import NetworkSettings, Settings, StageSettings
+from train.config import Augmentation, Distillation, NetworkSettings, Settings, StageSettings
 from train.loop import CHECKPOINTS_NAME, Logits
 
 SCHEMA_VERSION = 1
@@ -39,6 +41,7 @@ HELD_OUT_NAME = "held_out.json"
 MODEL_NAME = "model"
 PTQ_NAME = "ptq_logits.npz"
 WEIGHTS_NAME = "weights.h5"
+TEACHERS_NAME = "teachers.npz"
 TENSORBOARD_NAME = "tensorboard"
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow")
 
@@ -55,7 +58,7 @@ def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None
     Raises LeukoliteError when the checkpoints of an unfinished run of another identity would be lost.
     """
     path, checkpoints = directory / SETTINGS_NAME, directory / CHECKPOINTS_NAME
-    before = read_json(path, what="the settings of a run") if path.is_file() and resume is not False else None
+    before = _begun_with(path) if path.is_file() and resume is not False else None
     finished = (directory / RUN_NAME).is_file()
     if resume and before == identity and finished:
         return True
@@ -71,9 +74,18 @@ def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     if not unfinished:
         discard_checkpoints(directory)
-        (directory / PTQ_NAME).unlink(missing_ok=True)
+        for name in (PTQ_NAME, TEACHERS_NAME):
+            (directory / name).unlink(missing_ok=True)
         write_json(path, identity)
     return False
+
+
+def _begun_with(path: Path) -> dict[str, Any]:
+    """What a run was begun with; of settings that its version did not know, their defaults."""
+    before: dict[str, Any] = read_json(path, what="the settings of a run")
+    with contextlib.suppress(LeukoliteError):  # of a version whose settings differ: the refusal names them
+        before = {**before, "settings": to_plain(settings_from(before))}
+    return before
 
 
 def discard_checkpoints(directory: Path) -> None:
@@ -101,6 +113,8 @@ def settings_from(run: Mapping[str, Any]) -> Settings:
             network=NetworkSettings(**network),
             float_stage=StageSettings(**fields.pop("float_stage")),
             qat_stage=StageSettings(**fields.pop("qat_stage")),
+            augmentation=Augmentation(**fields.pop("augmentation", {})),
+            distillation=Distillation(**fields.pop("distillation", {})),
             **fields,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
 """The two stages from beginning to end: what a command of `train` does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from train.folds import Split
 from train.loading import load_cells
 from train.loop import Stage, batches, fit, forward_of, parts_of
 from train.source import Tell, is_rehearsal
+from train.teachers import ask, read_teachers
 from train.tensorboard import TensorBoardLog
 
 
@@ -44,23 +45,41 @@ class Call:
     distribution: Distribution = field(default_factory=Distribution)
 
 
-def train_float(data: str, out: Path, *, settings: Settings, call: Call) -> EvalReport | None:
-    """Train the float network and leave its run directory in `out`; returns the held-out report, if it has one."""
+def train_float(
+    data: str, out: Path, *, settings: Settings, call: Call, teachers: Sequence[Path] = ()
+) -> EvalReport | None:
+    """Train the float network and leave its run directory in `out`; returns the held-out report, if it has one.
+
+    `teachers` are run directories of networks that it learns from too, as far as the settings say.
+    """
     cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=call.split)
     if call.like:
         _check_images(read_json(call.like / rundir.RUN_NAME, what="the run.json of a finished run"), cells, call.like)
-    return train_on(cells, out, data=data, groups=origin, settings=settings, call=call)
+    return train_on(cells, out, data=data, groups=origin, settings=settings, call=call, teachers=teachers)
 
 
-def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Settings, call: Call) -> EvalReport | None:
+def train_on(
+    cells: Cells,
+    out: Path,
+    *,
+    data: str,
+    groups: str,
+    settings: Settings,
+    call: Call,
+    teachers: Sequence[Path] = (),
+) -> EvalReport | None:
     """As `train_float`, on these cells; `data` and `groups` say where they and their groups come from."""
     started = time.time()
-    identity, on_chief = _identity("float", settings, cells), call.distribution.on_chief
+    how = settings.distillation
+    taught = read_teachers(teachers, cells, out=out, how=how, workers=call.distribution.workers)
+    digests = {"teachers_sha256": [teacher.weights_sha256 for teacher in taught]} if taught else {}
+    identity, on_chief = _identity("float", settings, cells) | digests, call.distribution.on_chief
     call.distribution.refuse_others(identity, what="settings and images")
     if on_chief(lambda: rundir.prepare(out, identity=identity, resume=call.resume)):
         return _report(on_chief(lambda: _plain(_finished(out, call.tell))))
-    keras.utils.set_random_seed(settings.seed)
     log_share = np.log(cells.source_share)
+    lesson = ask(taught, cells, out=out, log_prior=log_share, how=how)
+    keras.utils.set_random_seed(settings.seed)
     with call.distribution.scope():
         step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         model = network.build(
@@ -78,12 +97,14 @@ def train_on(cells: Cells, out: Path, *, data: str, groups: str, settings: Setti
         evaluated=forward_of(deployed, towers=settings.network.towers),
         refresh=lambda: network.fold(model, deployed, settings.network),
         step=step,
+        lesson=lesson,
         settings=settings.float_stage,
         distribution=call.distribution,
         **_common(cells, out, settings=settings, call=call),
     )
     position = fit(stage)
-    facts = _facts("float", "float32", data, groups, deployed) | {"inputs": _inputs(data, call, call.split)}
+    inputs = _inputs(data, call, call.split) | ({"teachers": [str(path) for path in teachers]} if taught else {})
+    facts = _facts("float", "float32", data, groups, deployed) | digests | {"inputs": inputs}
     return _report(
         call.distribution.conclude(
             lambda: _plain(finish(stage, deployed, position, settings=settings, started=started, facts=facts))
@@ -220,6 +241,8 @@ def _common(cells: Cells, out: Path, *, settings: Settings, call: Call) -> dict[
         "cells": cells,
         "log_prior": np.log(cells.source_share),
         "network": settings.network,
+        "augmentation": settings.augmentation,
+        "sampling": settings.sampling,
         "directory": out,
         "seed": settings.seed,
         "tell": call.tell,

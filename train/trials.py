@@ -129,11 +129,11 @@ def _changes(trial: Trial) -> Iterable[str]:
     """What of the settings is not the preset cell's, seed and folds included."""
     usual = rundir.to_plain(PRESETS["cell"])
     own = rundir.to_plain(rundir.settings_from({"settings": trial.settings}))
-    for part in ("network", "float_stage"):
+    for part in ("network", "float_stage", "augmentation", "distillation"):
         for name, value in own[part].items():
             if value != usual[part].get(name):
                 yield f"{name} {value}"
-    for name in ("per_class", "seed"):
+    for name in ("per_class", "seed", "sampling"):
         if own[name] != usual[name]:
             yield f"{name} {own[name]}"
     if trial.folds != 5:

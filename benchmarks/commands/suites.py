@@ -1,4 +1,4 @@
-"""Measure on this machine: latency, the training's input pipeline and its memory."""
+"""Measure on this machine: latency, the training's input pipeline and its memory, and what heat maps cost."""
 
 import argparse
 import shlex
@@ -53,6 +53,15 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     memory.add_argument("--fresh", action="store_true", help="measure again what FILE.json holds already")
     memory.add_argument("--readme", metavar="FILE", help="update its figure `memory`")
     memory.set_defaults(call=_memory)
+
+    explain = commands.add_parser("explain", help="measure what heat maps cost, and draw some (a minute)")
+    explain.add_argument("--models", nargs="+", type=Path, default=(defaults.int8_model, defaults.float32_model))
+    explain.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are used")
+    explain.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, pictures as FILE.jpg")
+    explain.add_argument("--runs", type=int, default=50, metavar="N", help="of each picture, both ways (default: 50)")
+    explain.add_argument("--per-class", type=int, default=50, metavar="N", help="images for the evidence (default: 50)")
+    explain.add_argument("--readme", metavar="FILE", help="update its figure `explain`")
+    explain.set_defaults(call=_explain)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -135,6 +144,24 @@ def _memory(args: argparse.Namespace) -> int:
         readme.update(args.readme, "memory", text)
     sys.stdout.write(text)
     missed = list(growth.shortfalls(report))
+    for each in missed:
+        note(PROG, each)
+    return FAILED if missed else DONE
+
+
+def _explain(args: argparse.Namespace) -> int:
+    """Measure and draw; status 1 when explaining costs more than it may."""
+    from benchmarks import contact_sheet, explain, readme
+    from edge_runtime.files import write_atomic, write_json
+
+    report = explain.measure(args.models, args.data, runs=args.runs, per_class=args.per_class)
+    write_json(args.out, report.to_json())
+    write_atomic(args.out.with_suffix(".jpg"), [contact_sheet.sheet(args.models, args.data)])
+    text = explain.to_markdown(report)
+    if args.readme:
+        readme.update(args.readme, "explain", text)
+    sys.stdout.write(text)
+    missed = list(explain.shortfalls(report))
     for each in missed:
         note(PROG, each)
     return FAILED if missed else DONE

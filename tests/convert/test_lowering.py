@@ -9,6 +9,7 @@ from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.image import decode
 from edge_runtime.model import Model
+from tests.heads import sums
 
 HEIGHT_PX, WIDTH_PX = 24, 32
 
@@ -41,6 +42,13 @@ def softmax_of(run, pictures):
     """The probabilities of a run's SavedModel."""
     logits = tf.saved_model.load(str(run / "model")).signatures["serving_default"]
     return tf.nn.softmax(logits(pixels=pictures / np.float32(255))["logits"]).numpy()
+
+
+@pytest.mark.parametrize("variant", ["float32", "float16", "dynamic", "int8_ptq", "int8_qat"])
+def test_the_evidence_of_every_variant_adds_up_to_its_logits(models, pictures, variant):
+    added, logits, tolerance = sums(models[variant], pictures[::4])
+    assert np.abs(added - logits).max() <= tolerance  # a dynamic one has heads in float32: they are too small to shrink
+    assert logits.std() > 0.1
 
 
 def ends(content):

@@ -7,9 +7,9 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from convert import proof
-from convert.graph import read_graph
 from convert.proof import RULES, check_integer
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.graph import read_graph
 from tests import tiny_model
 from tests.convert.graphs import (
     PICTURES,

@@ -12,8 +12,9 @@ from edge_runtime.__main__ import main
 def leukolite(bundle, capsys, monkeypatch):
     """Runs the command in this process, on the tiny model: (status, stdout, stderr's lines)."""
 
-    # Where these tests run in CI themselves, its summary is not theirs to write.
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    # Where these tests run in CI themselves, its summary is not theirs to write, nor are its colours for them.
+    for name in ("GITHUB_STEP_SUMMARY", "FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
 
     def call(command: str, *arguments: object, model: Path | None = bundle, stdin: str = "") -> tuple:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))

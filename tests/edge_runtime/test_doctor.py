@@ -10,9 +10,11 @@ import pytest
 from edge_runtime.board import Board
 from edge_runtime.checks import FAIL, OK, WARN
 from edge_runtime.doctor import Installed, examine, table
+from edge_runtime.terminal import Look
 from edge_runtime.trial import combinations
 from tests.edge_runtime import boards
 from tests.edge_runtime.test_trial import ROOT, python
+from tests.terminals import shown
 
 NAMES = [
     "64-bit", "python", "ai-edge-litert", "numpy", "pillow", "combination", "XNNPACK", "golden", "governor",
@@ -103,6 +105,14 @@ def test_versions_that_were_never_tried(tmp_path):
     found, statuses = diagnose(boards.make(tmp_path), of=installed(numpy="9.9.9"))
     assert {name for name, status in statuses.items() if status == WARN} == {"numpy", "combination"}
     assert found.fit
+
+
+def test_on_a_terminal_it_has_colours_and_keeps_to_the_width(tmp_path):
+    found, _ = diagnose(boards.make(tmp_path, vcgencmd="echo throttled=0x4", temperature="75000"))
+    narrow = shown("".join(table(found, Look(color=True, width=60))).replace("\n", "\r\n").encode(), columns=200)
+    assert max(map(len, narrow.lines)) <= 60
+    assert [narrow.color_of(f"{status} ") for status in (OK, WARN, FAIL)] == ["green", "brown", "red"]
+    assert " ".join("".join(table(found)).split()) == " ".join(" ".join(narrow.lines).split())
 
 
 def test_a_folder_that_is_gone(tmp_path):

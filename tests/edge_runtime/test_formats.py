@@ -7,6 +7,7 @@ import pytest
 
 from edge_runtime.classifier import CellPrediction, Latency, Prediction, failed
 from edge_runtime.formats import FORMATTERS
+from edge_runtime.terminal import PLAIN
 from edge_runtime.view import Box
 
 LABELS = ("A", "B", "C")
@@ -23,7 +24,7 @@ MIXED = [named("a.jpg"), named("b.jpg", label=None), failed("c.jpg", "expected x
 
 def text(name: str, predictions: list[Prediction], *, top_k: int | None = None) -> str:
     """All of a formatter's output."""
-    return "".join(FORMATTERS[name](predictions, LABELS, top_k))
+    return "".join(FORMATTERS[name](predictions, LABELS, top_k, PLAIN))
 
 
 def rows(output: str) -> list[dict[str, str]]:
@@ -101,7 +102,7 @@ def test_table_tells_labels_abstentions_and_errors_apart():
 
 def test_columns_of_the_table_line_up():
     long = named("x.jpg", label="B")
-    lines = "".join(FORMATTERS["table"]([long, MIXED[2]], ("B", "LYMPHOCYTE"), None)).split("\n")
+    lines = "".join(FORMATTERS["table"]([long, MIXED[2]], ("B", "LYMPHOCYTE"), None, PLAIN)).split("\n")
     assert {line.find(path) for line, path in zip(lines, ("PATH", "x.jpg", "c.jpg"), strict=False)} == {32}
 
 
@@ -126,7 +127,7 @@ def test_results_come_one_at_a_time(name):
             taken.append(1)
             yield named("x.jpg")
 
-    chunks = FORMATTERS[name](endless(), LABELS, None)
+    chunks = FORMATTERS[name](endless(), LABELS, None, PLAIN)
     for _ in range(3):
         next(chunks)
     assert len(taken) <= 3

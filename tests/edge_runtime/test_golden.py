@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from edge_runtime import golden
-from edge_runtime.__main__ import GOLDEN
 from edge_runtime.card import VARIANTS, load_card
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteWarning
@@ -20,6 +19,7 @@ from edge_runtime.golden import (
     replay,
 )
 from edge_runtime.model import Model
+from edge_runtime.options import GOLDEN
 from tests.edge_runtime.conftest import one_line
 from tests.tiny_model import CARD, HEIGHT_PX, WIDTH_PX, bundle_bytes, model_bytes, save
 

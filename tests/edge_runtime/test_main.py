@@ -7,11 +7,13 @@ import os
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from edge_runtime import __version__
 from edge_runtime.__main__ import main
-from edge_runtime.classifier import NO_CELL
+from edge_runtime.classifier import NO_CELL, SHIPPED_MODEL
 from tests.edge_runtime.conftest import one_line
+from tests.fields import field
 from tests.tiny_model import CARD, CELL_SPEC, bundle_bytes, model_bytes
 
 KEYS = {"path", "label", "confidence", "probabilities", "abstained", "error", "latency_ms", "reason", "cells"}
@@ -203,3 +205,54 @@ def test_debug_shows_a_traceback(leukolite, picture, tmp_path):
     assert status == 2
     assert errors[0].startswith("Traceback")
     assert errors[-1].startswith("leukolite: error: expected ")
+
+
+@pytest.fixture
+def smear(tmp_path):
+    """A generated field with one stained cell, in a folder of its own: smear("a/x.png")."""
+
+    def write(name):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(field((120, 160, 40), height=240, width=320)).save(path)
+        return path
+
+    return write
+
+
+def test_explain_draws_each_picture_and_changes_nothing_that_is_printed(leukolite, smear, tmp_path):
+    paths = [smear("a/x.png"), smear("b/x.png"), smear("y.png")]
+    plain = leukolite("classify", *paths, "--format", "jsonl", model=SHIPPED_MODEL)
+    found = leukolite("classify", *paths, "--format", "jsonl", "--explain", tmp_path / "maps", model=SHIPPED_MODEL)
+
+    def without_times(result):
+        return [{**json.loads(line), "latency_ms": None} for line in result[1].splitlines()]
+
+    assert (found[0], found[2], without_times(found)) == (0, [], without_times(plain))
+    assert sorted(os.listdir(tmp_path / "maps")) == ["x-2.png", "x.png", "y.png"]
+    with Image.open(tmp_path / "maps" / "x-2.png") as picture:
+        assert picture.info["source"] == str(paths[1])
+        assert picture.info["label"] == str(without_times(plain)[1]["label"])
+
+
+def test_explain_reports_bad_pictures_and_draws_the_good(leukolite, smear, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    missing = tmp_path / "missing.jpg"
+    status, _, errors = leukolite(
+        "classify", tmp_path / "bad.jpg", missing, smear("good.png"), "--explain", tmp_path / "m", model=SHIPPED_MODEL
+    )
+    assert status == 1
+    assert len(errors) == 2
+    assert os.listdir(tmp_path / "m") == ["good.png"]
+
+
+def test_explain_is_refused_in_one_line(leukolite, smear, tmp_path):
+    (tmp_path / "file").touch()
+    path = smear("x.png")
+    status, out, errors = leukolite("classify", path, "--explain", tmp_path / "file", model=SHIPPED_MODEL)
+    assert (status, out) == (2, "")
+    assert one_line(errors, "a folder for heat maps")
+    status, out, errors = leukolite("classify", path, "--explain", tmp_path / "maps")  # the tiny model
+    assert (status, out) == (2, "")
+    assert one_line(errors, "global max-pooling", "AVERAGE_POOL_2D")
+    assert not (tmp_path / "maps").exists()

@@ -17,22 +17,23 @@ from edge_runtime.model import Model
 
 def answers(models: Mapping[str, str | None], pictures: Mapping[str, str]) -> dict[str, Any]:
     """Of each model its digest, whether XNNPACK runs it, and its answer to each picture."""
-    return {name: _of_model(Classifier(path), pictures) for name, path in models.items()}
+    return {name: _of_model(path, pictures) for name, path in models.items()}
 
 
-def _of_model(classifier: Classifier, pictures: Mapping[str, str]) -> dict[str, Any]:
+def _of_model(path: str | None, pictures: Mapping[str, str]) -> dict[str, Any]:
     """What one model answers."""
-    seen = record(classifier.model)
+    classifier = Classifier(path)
+    seen = record(classifier.model, explaining=Classifier(path).load(explaining=True).model)
     found = {}
-    for name, path in pictures.items():
+    for name, picture in pictures.items():
         seen.clear()
-        found[name] = {"prediction": _spoken(classifier.classify(path).to_json()), "crops": list(seen)}
+        found[name] = {"prediction": _spoken(classifier.classify(picture).to_json()), "crops": list(seen)}
     return {"sha256": classifier.digest, "uses_delegate": classifier.model.uses_delegate, "pictures": found}
 
 
-def record(model: Model) -> list[dict[str, Any]]:
+def record(model: Model, *, explaining: Model) -> list[dict[str, Any]]:
     """A list that gains, whenever the model is invoked, the digest of its input, the int8 that its SOFTMAX reads (all
-    of the network's work) and the raw output.
+    of the network's work), the raw output, and the digests of the feature maps that one for explaining gives of it.
     """
     interpreter, invoke = model._interpreter, model.invoke
     softmax = next(step for step in interpreter._get_ops_details() if step["op_name"] == "SOFTMAX")
@@ -41,7 +42,10 @@ def record(model: Model) -> list[dict[str, Any]]:
     def recorded(pixels: Pixels) -> Any:
         output = invoke(pixels)
         network = interpreter.get_tensor(softmax["inputs"][0])[0]
-        seen.append({"pixels": sha256(pixels.tobytes()), "network": network.tolist(), "output": output.tolist()})
+        maps = [sha256(each.tobytes()) for each in explaining.invoke_all(pixels)[1]]
+        seen.append(
+            {"pixels": sha256(pixels.tobytes()), "maps": maps, "network": network.tolist(), "output": output.tolist()}
+        )
         return output
 
     model.invoke = recorded  # type: ignore[method-assign]

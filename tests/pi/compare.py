@@ -49,7 +49,7 @@ def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str | 
     if len(crops) != len(others):
         return f"{len(others)} cells, expected {len(crops)}"
     for crop, other in zip(crops, others, strict=True):
-        for name in ("pixels", "network"):
+        for name in ("pixels", "maps", "network"):
             if crop[name] != other[name]:
                 return f"{name} {other[name]}, expected {crop[name]}"
         if _steps(crop, other) > SOFTMAX_STEPS:

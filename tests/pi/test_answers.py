@@ -13,6 +13,8 @@ from edge_runtime.card import read_model
 from edge_runtime.classifier import SHIPPED_MODEL
 from edge_runtime.files import sha256
 from edge_runtime.golden import golden_input
+from edge_runtime.graph import read_graph
+from edge_runtime.head import find_head
 from tests.environments import CHECKOUT
 from tests.fields import field
 from tests.pi.__main__ import CELL
@@ -30,11 +32,17 @@ def cells(tmp_path):
     return path
 
 
+def find_maps(path):
+    """The last feature maps of a bundle."""
+    return find_head(read_graph(read_model(path)), name="it").maps
+
+
 @pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors")
 @pytest.mark.parametrize("path", [SHIPPED_MODEL, CELL], ids=["field", "cell"])
 def test_the_network_is_what_softmax_reads_and_not_what_its_memory_holds_later(path):
     classifier = Classifier(path)
-    seen = record(classifier.model)
+    explaining = Classifier(path).load(explaining=True).model
+    seen = record(classifier.model, explaining=explaining)
     picture = golden_input(height_px=classifier.model.height_px, width_px=classifier.model.width_px)
     output = classifier.model.invoke(picture)
     ((crop),) = seen
@@ -45,10 +53,12 @@ def test_the_network_is_what_softmax_reads_and_not_what_its_memory_holds_later(p
     softmax = next(step for step in kept._get_ops_details() if step["op_name"] == "SOFTMAX")
     assert crop == {
         "pixels": sha256(picture.tobytes()),
+        "maps": [sha256(kept.get_tensor(tensor.index)[0].tobytes()) for tensor in find_maps(path)],
         "network": kept.get_tensor(softmax["inputs"][0])[0].tolist(),
         "output": output.tolist(),
     }
     assert len(set(crop["network"])) > 1
+    assert len(set(crop["maps"])) == len(crop["maps"]) > 0
 
 
 def test_of_each_picture_there_is_what_was_said_and_every_crop(cells, tmp_path):

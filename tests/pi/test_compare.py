@@ -12,7 +12,7 @@ from edge_runtime.model import Model
 from tests.pi import compare
 from tests.pi.answers import record
 
-CROP = {"pixels": "ab", "network": [-9, 7], "output": [24, 232]}
+CROP = {"pixels": "ab", "maps": ["ef"], "network": [-9, 7], "output": [24, 232]}
 CELL = {"label": "B", "abstained": False, "box": {"left": 1, "top": 2, "right": 3, "bottom": 4}}
 PREDICTION = {"label": "B", "abstained": False, "error": None, "cells": [CELL]}
 EXPECTED = {
@@ -54,6 +54,7 @@ def test_the_same_is_no_difference_and_a_step_after_softmax_is_counted():
     ("keys", "value", "said"),
     [
         ((*PICTURE, "crops", 0, "network"), [-9, 6], "m, p.jpg: network [-9, 6], expected [-9, 7]"),
+        ((*PICTURE, "crops", 0, "maps"), ["01"], "m, p.jpg: maps ['01'], expected ['ef']"),
         ((*PICTURE, "crops", 0, "output"), [24, 234], "m, p.jpg: output [24, 234], expected [24, 232]"),
         ((*PICTURE, "crops", 0, "output"), [22, 232], "m, p.jpg: output [22, 232], expected [24, 232]"),
         ((*PICTURE, "crops", 0, "output"), [24], "m, p.jpg: output [24], expected [24, 232]"),
@@ -124,7 +125,7 @@ def test_answers_without_xnnpack_are_told(monkeypatch):
 
     def answered():
         model = Model(read_model(SHIPPED_MODEL))
-        crops = record(model)
+        crops = record(model, explaining=model)
         model.invoke(golden_input(height_px=model.height_px, width_px=model.width_px))
         pictures = {"p": {"prediction": PREDICTION, "crops": crops}}
         return {"m": {"sha256": "12", "uses_delegate": model.uses_delegate, "pictures": pictures}}

@@ -1,13 +1,17 @@
 """leukolite's wheel, installed as pip installs it on the device: with aarch64 wheels, whatever this machine is."""
 
+import shlex
 import sys
 import zipfile
 from pathlib import Path
 
 from edge_runtime.files import sha256
 from tests.environments import constraints
+from tests.pages import blocks
 from tests.pi.combinations import Packages, System
 from tests.pi.making import call, kept
+
+_PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
 def platforms(system: System) -> list[str]:
@@ -22,21 +26,30 @@ def site(wheel: Path, system: System, packages: Packages, folder: Path) -> Path:
 
     def install(made: Path) -> None:
         (made / "constraints.txt").write_text(others, encoding="utf-8")
+        remedy = "see that pip reaches a registry that has aarch64 wheels, and try again"
+        pinned = ["--constraint", made / "constraints.txt", *packages.pins]
+        call([*_PIP, *download(wheel, system, made / "wheels"), *pinned], remedy=remedy)
         call(
             [
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+                *(*_PIP, "install", "--no-compile", "--no-index", "--find-links", made / "wheels"),
                 *("--target", made / "site", "--only-binary=:all:", "--implementation", "cp"),
                 *("--python-version", system.python),
                 *(f"--platform={name}" for name in platforms(system)),
-                *("--constraint", made / "constraints.txt"),
-                *(*packages.pins, wheel),
+                *(*pinned, wheel),
             ],
-            remedy="see that pip reaches a registry that has aarch64 wheels, and try again",
+            remedy="see that docs/install.md downloads all that a device without a network needs",
         )
 
-    wanted = "\n".join([sha256(wheel.read_bytes()), system.python, *packages.pins, *platforms(system), others])
+    made_of = [sha256(wheel.read_bytes()), *packages.pins, *platforms(system), *download(wheel, system, Path()), others]
     name = f"{system.suite}-{packages.name.replace(' ', '-')}"
-    return kept(folder / name, made_of=wanted, make=install) / "site"
+    return kept(folder / name, made_of="\n".join(made_of), make=install) / "site"
+
+
+def download(wheel: Path, system: System, folder: Path) -> list[str]:
+    """What docs/install.md gives pip to do for a device without a network, for this system and into this folder."""
+    command, _ = blocks("install.md", "Without a network")
+    changed = {"wheels": str(folder), "3.11": system.python, "./leukolite-*.whl": str(wheel)}
+    return [changed.get(word, word) for word in shlex.split(command)][1:]
 
 
 def unpacked(wheel: Path, folder: Path) -> Path:

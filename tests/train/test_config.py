@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from train.config import PRESETS, NetworkSettings, Settings, StageSettings
+from train.config import PRESETS, Augmentation, Distillation, NetworkSettings, Settings, StageSettings
 
 NAN = float("nan")
 
@@ -36,6 +36,15 @@ NAN = float("nan")
         (Settings, "per_class", -1),
         (Settings, "seed", -1),
         (Settings, "seed", 2**32),
+        (Settings, "sampling", "cell"),
+        (Distillation, "teachers_weight", 1.1),
+        (Distillation, "temperature", 0.0),
+        (Augmentation, "stain", 1.1),
+        (Augmentation, "light", -0.1),
+        (Augmentation, "exposure", NAN),
+        (Augmentation, "focus_px", 5.1),
+        (Augmentation, "scale", 0.6),
+        (Augmentation, "rotation_deg", -1),
     ],
 )
 def test_value_out_of_range_is_refused(refused, kind: Any, name: str, value: object) -> None:
@@ -87,5 +96,6 @@ def test_where_nothing_is_held_out_nothing_can_choose_the_prior(refused, stage: 
 
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
     assert set(PRESETS) == {"full", "cell", "quick"}
+    assert all(preset.augmentation == Augmentation() for preset in PRESETS.values())
     assert PRESETS["full"].per_class == PRESETS["cell"].per_class == 0
     assert PRESETS["quick"].per_class > 0

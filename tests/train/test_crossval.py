@@ -12,8 +12,10 @@ from edge_runtime.groups import read_groups
 from edge_runtime.report import load_report
 from tests.train.tiny import SETTINGS
 from train import crossval
+from train.config import Distillation
 from train.crossval import cross_validate
 from train.crossval_report import save
+from train.folds import Split
 from train.stages import Call
 
 FOLDS = 2
@@ -159,3 +161,78 @@ def test_int8_networks_answer_beside_the_float_ones(found, out, smear_root, tmp_
 
 def test_reports_are_json(out, found):
     assert json.loads((out / crossval.REPORT_NAME).read_text())["n"] == found.report.n
+
+
+# Teachers.
+
+SIGHTED = replace(SETTINGS, network=replace(SETTINGS.network, towers=1, blind=False))
+TAUGHT = replace(SIGHTED, distillation=Distillation(teachers_weight=0.5))
+
+
+@pytest.fixture
+def taught(monkeypatch):
+    """Trains nothing; what each fold would be trained with."""
+    given = []
+
+    def train(cells, run, *, teachers, **how):
+        given.append((cells.digest, run.name, teachers))
+
+    monkeypatch.setattr(crossval, "train_on", train)
+    monkeypatch.setattr(
+        crossval, "_answer", lambda run, cells, indices, settings: np.full((len(indices), 4), 0.25, np.float32)
+    )
+    return given
+
+
+def teach(root, out, *crossvals, folds=FOLDS, settings=TAUGHT, groups=None):
+    call = Call(tell=print, groups=groups)
+    return cross_validate(str(root), out, folds=folds, settings=settings, call=call, teachers=crossvals)
+
+
+def test_each_fold_is_taught_by_those_that_are_blind_to_it(found, out, smear_root, tmp_path, taught):
+    teach(smear_root, tmp_path, out, out)
+    learned = [json.loads((out / f"fold{fold}" / "run.json").read_text())["data"]["sha256"] for fold in range(FOLDS)]
+    assert taught == [(learned[fold], f"fold{fold}", [out / f"fold{fold}"] * 2) for fold in range(FOLDS)]
+
+
+def test_teachers_that_know_what_is_held_out_are_refused(found, out, smear_root, tmp_path, refused, taught):
+    other = shutil.copytree(out, tmp_path / "other", ignore=shutil.ignore_patterns("model"))
+    (other / "fold0").rename(other / "fold")
+    (other / "fold1").rename(other / "fold0")
+    (other / "fold").rename(other / "fold1")
+    with refused(r"the teacher in .*/fold0 to have learned from the images .*, got other images"):
+        teach(smear_root, tmp_path / "out", out, other)
+    with refused("the teacher in .*/fold0 to have learned from the images .*, got other images"):
+        teach(smear_root, tmp_path / "out", out, settings=replace(TAUGHT, seed=5))  # which deals other folds
+    with refused("the teacher in .*/fold0 to have learned from the images .*, got other images"):
+        teach(smear_root, tmp_path / "out", out, folds=3)
+    assert taught == []
+
+
+def test_teachers_of_another_seed_hold_out_the_same_by_the_folds_that_are_left(
+    found, out, smear_root, tmp_path, taught
+):
+    save(found, tmp_path)
+    call = Call(tell=print, split=Split(str(tmp_path / "folds.csv")))
+    other = replace(TAUGHT, seed=5)
+    again = cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=other, call=call, teachers=[out])
+    assert np.array_equal(again.cells.folds, found.cells.folds)
+    assert len(taught) == FOLDS
+
+
+def test_teachers_of_other_groups_are_refused(found, out, smear_root, tmp_path, refused, taught):
+    rows = (smear_root / "groups.csv").read_text().splitlines()
+    (tmp_path / "groups.csv").write_text("\n".join([rows[0], *(f"{row}x" for row in rows[1:])]) + "\n")
+    with refused("to be of the same images and groups, got others"):
+        teach(smear_root, tmp_path / "out", out, groups=str(tmp_path / "groups.csv"))
+    with refused("crossval.json"):
+        teach(smear_root, tmp_path / "out", tmp_path)
+    assert taught == []
+
+
+def test_folds_do_not_teach_themselves_and_want_their_teachers(found, out, smear_root, tmp_path, refused, taught):
+    with refused("a teacher in another directory than --out"):
+        teach(smear_root, out, out)
+    with refused("expected teachers, for 0.5 of the loss"):
+        teach(smear_root, tmp_path)
+    assert taught == []

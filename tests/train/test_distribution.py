@@ -19,9 +19,10 @@ import tensorflow as tf
 from edge_runtime.errors import LeukoliteError
 from tests.train import tiny
 from train import distribution
-from train.__main__ import build_parser, settings_of
+from train.__main__ import build_parser
 from train.cluster import Cluster
 from train.distribution import Distribution, rejoining
+from train.recipe import settings_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,11 +8,13 @@ from PIL import Image
 from tests.train.tiny import NETWORK
 from train import loop
 from train.checkpoints import Checkpoints
+from train.config import SOURCE, Augmentation
 from train.history import read_history
 from train.loop import assign, batches, fit, held_out_logits, make_step, parts_of, split_towers, tower_weights
 from train.stream import epoch_order, to_unit
 
 NO_DROPOUT = replace(NETWORK, dropout=0.0)
+RECIPE = {"augmentation": Augmentation(stain=0.2, focus_px=1, rotation_deg=20, flips=True), "sampling": SOURCE}
 
 
 def first_batch(stage, indices):
@@ -316,15 +318,16 @@ def test_mean_of_the_towers_is_not_learnt(make_stage, cells, tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_interrupted_run_goes_on_as_if_nothing_had_been(make_stage, tmp_path):
-    whole = make_stage(epochs=2, directory=tmp_path / "whole")
+@pytest.mark.parametrize("changes", [{}, RECIPE], ids=["plain", "augmented"])
+def test_interrupted_run_goes_on_as_if_nothing_had_been(make_stage, tmp_path, changes):
+    whole = make_stage(epochs=2, **changes, directory=tmp_path / "whole")
     expected = fit(whole)
 
     cut = tmp_path / "cut"
     with pytest.raises(PowerCutError):
-        fit(make_stage(epochs=2, directory=cut, tell=crash_after(1)))
+        fit(make_stage(epochs=2, **changes, directory=cut, tell=crash_after(1)))
     said = []
-    stage = make_stage(epochs=2, directory=cut, tell=said.append)
+    stage = make_stage(epochs=2, **changes, directory=cut, tell=said.append)
     assign(stage.averaged, [np.zeros(v.shape) for v in stage.averaged])  # everything must come from the checkpoint
     position = fit(stage)
 

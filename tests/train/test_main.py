@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from train.__main__ import build_parser, main, settings_of
+from train.__main__ import main
 from train.config import PRESETS, StageSettings
 from train.tensorboard import read
 
@@ -40,74 +40,6 @@ def test_help_is_shown(capsys, command):
     assert said.err == ""
 
 
-def test_without_options_the_preset_holds():
-    for name, preset in PRESETS.items():
-        assert settings_of(build_parser().parse_args([*FLOAT, "--preset", name])) == preset
-    assert settings_of(build_parser().parse_args(FLOAT)) == PRESETS["full"]
-
-
-def test_a_prior_may_be_left_to_the_run() -> None:
-    chosen = settings_of(build_parser().parse_args([*FLOAT, "--class-prior", "chosen", "--qat-class-prior", "chosen"]))
-    assert (chosen.float_stage.class_prior, chosen.qat_stage.class_prior) == (None, None)
-    given = settings_of(build_parser().parse_args([*FLOAT, "--class-prior", "0.5", "--crop", "64", "--dropout", "0"]))
-    assert given.float_stage.class_prior == 0.5
-    assert (given.network.crop_px, given.network.dropout) == (64, 0)
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "place"),
-    [
-        ("--seed", 7, "seed"),
-        ("--seed", 0, "seed"),
-        ("--per-class", 12, "per_class"),
-        ("--per-class", 0, "per_class"),
-        ("--towers", 3, "network.towers"),
-        ("--crop", 48, "network.crop_px"),
-        ("--zoom", 0.5, "network.zoom"),
-        ("--strided", 2, "network.strided"),
-        ("--epochs", 4, "float_stage.epochs"),
-        ("--learning-rate", 0.5, "float_stage.learning_rate"),
-        ("--weight-decay", 0.25, "float_stage.weight_decay"),
-        ("--label-smoothing", 0.1, "float_stage.label_smoothing"),
-        ("--averaging-decay", 0.0, "float_stage.averaging_decay"),
-        ("--batch-size", 5, "float_stage.batch_size"),
-        ("--qat-epochs", 6, "qat_stage.epochs"),
-        ("--qat-learning-rate", 0.125, "qat_stage.learning_rate"),
-    ],
-)
-@pytest.mark.parametrize("preset", list(PRESETS))
-def test_an_option_overrides_one_setting_alone(preset, option, value, place):
-    found = settings_of(build_parser().parse_args([*FLOAT, "--preset", preset, option, str(value)]))
-    assert flat(found) == {**flat(PRESETS[preset]), place: value}
-
-
-@pytest.mark.parametrize("preset", list(PRESETS))
-@pytest.mark.parametrize(("option", "place"), [("white-balance", "white_balance"), ("blind", "blind")])
-@pytest.mark.parametrize("value", [True, False])
-def test_what_is_yes_or_no_can_be_said_either_way(preset, option, place, value):
-    given = [f"--{'' if value else 'no-'}{option}", "--towers", "2", "--class-prior", "1", "--qat-class-prior", "1"]
-    found = settings_of(build_parser().parse_args([*FLOAT, "--preset", preset, *given]))
-    assert getattr(found.network, place) is value
-
-
-def test_the_field_is_given_as_width_and_height():
-    found = settings_of(build_parser().parse_args([*FLOAT, "--field", "240x180"]))
-    assert (found.network.image_width_px, found.network.image_height_px) == (240, 180)
-
-
-def test_widths_are_a_list():
-    found = settings_of(build_parser().parse_args([*FLOAT, "--widths", "4,6,8"]))
-    assert flat(found) == {**flat(PRESETS["full"]), "network.widths": (4, 6, 8)}
-
-
-def flat(settings, prefix=""):
-    """Settings of settings as dotted names."""
-    found = {}
-    for name, value in vars(settings).items():
-        found |= flat(value, f"{prefix}{name}.") if hasattr(value, "__dict__") else {prefix + name: value}
-    return found
-
-
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
@@ -138,6 +70,13 @@ def flat(settings, prefix=""):
         ([*FLOAT, "--batch-size", "-3"], "batch_size from 1"),
         ([*FLOAT, "--learning-rate", "nan"], "learning_rate from .*, got nan"),
         ([*FLOAT, "--seed", "-1"], "seed from 0"),
+        ([*FLOAT, "--sampling", "cell"], "cell"),
+        ([*FLOAT, "--stain", "-0.1"], "stain from 0 to 1, got -0.1"),
+        ([*FLOAT, "--light", "nan"], "light from 0 to 1, got nan"),
+        ([*FLOAT, "--exposure", "much"], "much"),
+        ([*FLOAT, "--focus", "6"], "focus_px from 0 to 5, got 6"),
+        ([*FLOAT, "--scale", "0.6"], "scale from 0 to 0.5, got 0.6"),
+        ([*FLOAT, "--rotation", "181"], "rotation_deg from 0 to 180, got 181"),
         ([*FLOAT, "--per-class", "-1"], "per_class from 0"),
         (
             ["qat", "--data", "d", "--run", "r", "--out", "o", "--strategy", "mirrored"],

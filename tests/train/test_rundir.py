@@ -11,15 +11,43 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.report import load_report
 from tests.train.tiny import NETWORK, SETTINGS
 from train import rundir
-from train.config import PRESETS
+from train.config import PRESETS, SOURCE, Augmentation
 from train.network import build_deployed
 from train.stream import to_unit
 
+AUGMENTED = replace(SETTINGS, augmentation=Augmentation(stain=0.2, flips=True), sampling=SOURCE)
+LATER = ("augmentation", "sampling", "distillation")  # settings that earlier versions did not have
 
-@pytest.mark.parametrize("settings", [*PRESETS.values(), SETTINGS], ids=[*PRESETS, "tiny"])
+
+@pytest.mark.parametrize("settings", [*PRESETS.values(), SETTINGS, AUGMENTED], ids=[*PRESETS, "tiny", "augmented"])
 def test_settings_survive_a_run_json(settings):
     stored = json.loads(json.dumps({"settings": rundir.to_plain(settings)}))
     assert rundir.settings_from(stored) == settings
+
+
+def without(settings, names):
+    """Plain settings as a version wrote them that did not have some."""
+    return {name: value for name, value in rundir.to_plain(settings).items() if name not in names}
+
+
+@pytest.mark.parametrize("names", [LATER, LATER[:1]])
+def test_settings_from_before_there_were_some_are_as_when_nothing_is_said_of_them(names):
+    assert rundir.settings_from({"settings": without(SETTINGS, names)}) == SETTINGS
+
+
+@pytest.mark.parametrize("ending", ["finished", "unfinished"])
+def test_a_run_that_was_begun_before_there_were_some_settings_is_gone_on_with(tmp_path, refused, ending):
+    older = {**IDENTITY, "settings": without(SETTINGS, LATER)}
+    rundir.prepare(tmp_path, identity=older, resume=None)
+    if ending == "finished":
+        (tmp_path / "run.json").write_text("{}")
+    else:
+        (tmp_path / "checkpoints").mkdir()
+    other = {**IDENTITY, "settings": rundir.to_plain(AUGMENTED)}
+    with refused("got settings.augmentation.flips False, not True, settings.augmentation.stain 0.0, not 0.2, "):
+        rundir.prepare(tmp_path, identity=other, resume=True)
+    now = {**IDENTITY, "settings": rundir.to_plain(SETTINGS)}
+    assert rundir.prepare(tmp_path, identity=now, resume=True) == (ending == "finished")
 
 
 def test_plain_settings_are_what_json_gives_back():

@@ -13,6 +13,7 @@ from edge_runtime.report import load_report
 from tests.train.tiny import SETTINGS
 from train import rundir, stages
 from train.__main__ import main
+from train.config import SOURCE, Augmentation
 from train.history import read_history
 from train.loading import load_cells
 from train.operating import read_held_out
@@ -343,6 +344,18 @@ def test_other_settings_of_fine_tuning_are_refused_where_they_would_cost_checkpo
     qat = unfinished(runs[1], tmp_path / "qat")
     with refused("got settings.qat_stage.epochs 1, not 4; give"):
         train_qat(str(smear_root), runs[0], qat, call=quiet(resume=resume), change=lambda own: replace(own, epochs=4))
+
+
+def test_both_stages_learn_from_what_the_recipe_says(runs, smear_root, tmp_path, monkeypatch):
+    recipe = {"augmentation": Augmentation(stain=0.2), "sampling": SOURCE}
+    floats, seen = shutil.copytree(runs[0], tmp_path / "float"), []
+    run = run_json(floats)
+    (floats / "run.json").write_text(json.dumps(run | {"settings": rundir.to_plain(replace(SETTINGS, **recipe))}))
+    with begun(monkeypatch, seen.append):
+        train_float(str(smear_root), tmp_path / "other", settings=replace(SETTINGS, **recipe), call=quiet())
+    with begun(monkeypatch, seen.append):
+        train_qat(str(smear_root), floats, tmp_path / "qat", call=quiet())
+    assert [{name: getattr(stage, name) for name in recipe} for stage in seen] == [recipe, recipe]
 
 
 def test_change_is_of_this_stage_alone(runs, smear_root, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from tests.train.tiny import SETTINGS
 from train import network, trials
 from train.__main__ import main
-from train.config import PRESETS
+from train.config import PRESETS, Augmentation, Distillation
 from train.rundir import to_plain
 from train.trials import Trial
 
@@ -49,9 +49,16 @@ def test_best_trial_is_first_and_says_what_differs():
 
 def test_a_setting_from_before_there_was_one_is_its_default():
     settings = to_plain(PRESETS["cell"])
-    del settings["network"]["white_balance"]
+    del settings["network"]["white_balance"], settings["augmentation"], settings["distillation"]
     (row,) = [line for line in lines(older=trial(settings=settings)) if line.startswith("| older")]
     assert row.endswith("| white_balance False |")
+
+
+def test_augmentation_sampling_and_teachers_are_named():
+    settings = replace(PRESETS["cell"], augmentation=Augmentation(stain=0.2, flips=True), sampling="source")
+    settings = replace(settings, distillation=Distillation(teachers_weight=0.5))
+    (row,) = [line for line in lines(other=trial(settings=to_plain(settings))) if line.startswith("| other")]
+    assert row.endswith("| stain 0.2, flips True, teachers_weight 0.5, sampling source |")
 
 
 def test_int8_stands_beside_float():

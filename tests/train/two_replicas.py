@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tests.train import tiny
-from train.config import StageSettings
+from train.config import Augmentation, StageSettings
 from train.distribution import Distribution, open_distribution
 from train.loading import load_cells
 from train.loop import Stage, fit, forward_of
@@ -44,6 +44,7 @@ def train(distribution: Distribution, *, out: str) -> Stage:
         seed=3,
         tell=lambda line: None,
         distribution=distribution,
+        augmentation=Augmentation(flips=True),  # exact, so that it shows whether both mirror the same pictures
     )
     fit(stage)
     return stage

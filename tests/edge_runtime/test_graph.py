@@ -1,8 +1,12 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.graph import read_graph
+from edge_runtime.graph import Tensor, read_graph, with_outputs
+from edge_runtime.model import Model
 from tests import tiny_model
 from tests.convert.graphs import edited
 
@@ -81,3 +85,57 @@ def test_second_graph_is_refused(refused):
 def test_what_is_no_model_is_refused(refused, content):
     with refused("the bytes of a .tflite with one graph, got .+; convert the network again"):
         read_graph(content)
+
+
+def constant(values, *, scales=(), axis=0):
+    """A constant tensor; zero points count up from 0."""
+    stored = np.asarray(values)
+    data = np.frombuffer(stored.tobytes(), np.uint8)
+    kind = stored.dtype.name.upper()
+    return Tensor(0, "weights", kind, stored.shape, scales, tuple(range(len(scales))), axis, data)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "real"),
+    [
+        (constant(np.float32([[1.5, -2]])), [[1.5, -2]]),
+        (constant(np.float16([0.5, 0.25])), [0.5, 0.25]),
+        (constant(np.int32([1, 2])), [1, 2]),
+        (constant(np.int8([[1, 2], [-3, 4]]), scales=(0.5,)), [[0.5, 1], [-1.5, 2]]),
+        (constant(np.int8([[1, 2], [-3, 4]]), scales=(0.5, 2.0)), [[0.5, 1], [-8, 6]]),
+        (constant(np.int8([[1, 2], [-3, 4]]), scales=(0.5, 2.0), axis=1), [[0.5, 2], [-1.5, 6]]),
+    ],
+    ids=["float32", "float16", "int32", "per tensor", "per row", "per column"],
+)
+def test_constants_have_real_values(tensor, real):
+    values = tensor.values()
+    assert values.dtype == np.float32
+    assert values.tolist() == real
+
+
+def test_what_is_computed_or_unknown_has_no_values():
+    graph = read_graph(MODEL)
+    with pytest.raises(ValueError, match="'tensor0' is not constant"):
+        graph.inputs[0].values()
+    with pytest.raises(ValueError, match="'weights' is INT4"):
+        replace(constant(np.int8([1])), kind="INT4").values()
+
+
+@pytest.mark.parametrize("quantized", [True, False])
+def test_further_outputs_come_behind_the_model_s_own_and_change_nothing(quantized):
+    content = tiny_model.model_bytes(quantized=quantized)
+    mean = next(step for step in read_graph(content).operators if step.name == "AVERAGE_POOL_2D").outputs[0]
+    more = with_outputs(content + b"a card", [mean])
+    assert more == with_outputs(content, [mean])
+    first, second = read_graph(content), read_graph(more)
+    assert second.operators == first.operators
+    assert second.outputs == (*first.outputs, mean)
+    picture = np.random.default_rng(0).integers(0, 256, (tiny_model.HEIGHT_PX, tiny_model.WIDTH_PX, 3), np.uint8)
+    plain, other = Model(content), Model(more)
+    output, (values,) = other.invoke_all(picture)
+    assert plain.invoke(picture).tolist() == output.tolist()
+    probabilities, (real,) = other.predict_all(picture)
+    assert probabilities.tolist() == plain.predict(picture).tolist()
+    assert values.shape == real.shape == mean.shape[1:]
+    # The mean of 192 pixels, rounded to one of 256 steps in int8.
+    assert np.abs(real.ravel() - picture.mean(axis=(0, 1)) / 255).max() <= (0.5 / 255 + 1e-6 if quantized else 1e-6)

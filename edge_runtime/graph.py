@@ -1,28 +1,62 @@
-"""A .tflite as its operators and tensors, read without running it: what the proofs of conversion look at."""
+"""A .tflite as its operators and tensors, read without running it.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+For the proofs of conversion, and for explaining. Classifying needs none of it and does without: to import the schema
+takes longer than to import LiteRT.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.quantization import Quantization
 
+_NUMBERS = frozenset({"FLOAT16", "FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64"})
 NAME_CHARACTERS = 48  # the converter joins the names of all that it fused
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor; `kind` is a name of the schema's TensorType. No scales: it is not quantised."""
+    """One tensor; `kind` is a name of the schema's TensorType. No scales: it is not quantised.
+
+    `data` are the bytes of one that is constant, uint8 [bytes], else None.
+    """
 
     index: int
     name: str
     kind: str
     shape: tuple[int, ...]
-    constant: bool
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
     axis: int
+    data: npt.NDArray[np.uint8] | None = field(repr=False, compare=False)
+
+    @property
+    def constant(self) -> bool:
+        """Whether its values are in the file."""
+        return self.data is not None
+
+    def values(self) -> npt.NDArray[np.float32]:
+        """The real values of one that is constant, float32, in its shape.
+
+        Raises ValueError when it is computed, or holds none of the numbers that NumPy has by that name.
+        """
+        if self.data is None:
+            raise ValueError(f"{self} is not constant")
+        if self.kind not in _NUMBERS:
+            raise ValueError(f"{self} is {self.kind}")
+        stored = self.data.view(self.kind.lower()).reshape(self.shape)
+        if len(self.scales) < 2:
+            scale, zero_point = (self.scales or (0.0,))[0], (self.zero_points or (0,))[0]
+            return Quantization(stored.dtype, scale, zero_point).dequantize(stored)
+        channels = np.moveaxis(stored, self.axis, 0)
+        quantizations = (Quantization(stored.dtype, *each) for each in zip(self.scales, self.zero_points, strict=True))
+        real = [each.dequantize(channel) for each, channel in zip(quantizations, channels, strict=True)]
+        return np.moveaxis(np.stack(real), 0, self.axis)
 
     def __str__(self) -> str:
         short = self.name if len(self.name) <= NAME_CHARACTERS else f"{self.name[:NAME_CHARACTERS]}..."
@@ -31,12 +65,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One step; `name` is one of the schema's BuiltinOperator. An optional input that is not given is None."""
+    """One step; `name` is one of the schema's BuiltinOperator. An optional input that is not given is None.
+
+    `options` is the schema's own object for it, None where it has none.
+    """
 
     name: str
     version: int
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
+    options: Any = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} to {', '.join(map(str, self.outputs))}"
@@ -84,6 +122,21 @@ def read_graph(content: bytes) -> Graph:
         ) from error
 
 
+def with_outputs(content: bytes, tensors: Sequence[Tensor]) -> bytes:
+    """The same model with these of its tensors as further outputs, behind its own; what lies behind it is left out.
+
+    Of bytes that `read_graph` takes.
+    """
+    import flatbuffers
+
+    model = schema.ModelT.InitFromPackedBuf(content)
+    (graph,) = model.subgraphs
+    graph.outputs = [*graph.outputs, *(tensor.index for tensor in tensors)]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def _graph(model: Any, graph: Any) -> Graph:
     """The same in our own terms."""
     kinds, operators = _names(schema.TensorType), _names(schema.BuiltinOperator)
@@ -104,10 +157,10 @@ def _tensor(index: int, tensor: Any, model: Any, kinds: dict[int, str]) -> Tenso
         name=(tensor.name or b"").decode("utf-8", "replace"),
         kind=kinds[tensor.type],
         shape=tuple(int(side) for side in _list(tensor.shape)),
-        constant=data is not None and len(data) > 0,
         scales=tuple(float(scale) for scale in _list(quantization and quantization.scale)),
         zero_points=tuple(int(zero) for zero in _list(quantization and quantization.zeroPoint)),
         axis=quantization.quantizedDimension if quantization else 0,
+        data=None if data is None or not len(data) else np.asarray(data, np.uint8),
     )
 
 
@@ -119,6 +172,7 @@ def _operator(operator: Any, model: Any, names: dict[int, str], tensors: tuple[T
         version=code.version,
         inputs=tuple(tensors[index] if index >= 0 else None for index in _list(operator.inputs)),
         outputs=tuple(tensors[index] for index in _list(operator.outputs)),
+        options=operator.builtinOptions,
     )
 
 

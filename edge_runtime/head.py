@@ -1,0 +1,126 @@
+"""The end of a network: its last feature maps, and the linear head that reads each channel's maximum of them.
+
+Read from the graph itself, so that no card need name it, and any network of that kind will do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.graph import Graph, Operator, Tensor
+from edge_runtime.grid import Grid, trace
+
+_SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})  # but for rounding
+_ROWS_AND_COLUMNS = {1, 2}
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Head:
+    """logits = bias + sum over maps of weights @ (each channel's maximum over the map).
+
+    `maps` are tensors [1, rows, columns, channels], all of the same rows and columns; `weights` float32 [classes,
+    channels], one for each; `bias` float32 [classes]; `grid` says where in the picture the maps' positions lie.
+    """
+
+    maps: tuple[Tensor, ...]
+    weights: tuple[Matrix, ...]
+    bias: Matrix
+    grid: Grid
+
+
+def find_head(graph: Graph, *, name: str) -> Head:
+    """The head of a network of convolutions, global max-pooling, dense layers without activation, and softmax.
+
+    Several towers, whose logits such layers join, are fine. The weights are then those of all layers multiplied.
+
+    Args:
+        graph: the network.
+        name: what to call it.
+
+    Raises LeukoliteError when the network is of another kind.
+    """
+    try:
+        made_by = _makers(graph)
+        softmax = made_by[_skip(graph.outputs[0], made_by).index]
+        if softmax.name != "SOFTMAX" or softmax.options.beta != 1:
+            raise ValueError(str(softmax))
+        terms, bias = _linear(_read(softmax, 0), made_by)
+        maps = tuple(tensor for tensor, _ in terms)
+        grids = {trace(tensor, made_by) for tensor in maps}
+        if len(grids) != 1:
+            raise ValueError(f"feature maps on {len(grids)} grids")
+        return Head(maps, tuple(weights for _, weights in terms), bias, grids.pop())
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
+        raise LeukoliteError(
+            expected=f"convolutions, global max-pooling, dense layers and softmax in {name}, to explain what it says",
+            found=" ".join(str(error).split())[:300] if isinstance(error, ValueError) else "another graph",
+            remedy="explain with a model that `python -m convert` wrote",
+        ) from error
+
+
+def _makers(graph: Graph) -> dict[int, Operator]:
+    """Which operator makes a tensor; ValueError where following that back might not end."""
+    made_by: dict[int, Operator] = {}
+    for operator in reversed(graph.operators):
+        made_by.update((tensor.index, operator) for tensor in operator.outputs)
+        if any(tensor is not None and tensor.index in made_by for tensor in operator.inputs):
+            raise ValueError(f"{operator}, which reads what is not made before it")
+    return made_by
+
+
+def _linear(tensor: Tensor, made_by: Mapping[int, Operator]) -> tuple[list[tuple[Tensor, Matrix]], Matrix]:
+    """A tensor [1, n] as a linear function of maxima: for each map a matrix [n, channels], and a constant [n]."""
+    operator = made_by[tensor.index]
+    if operator.name in _SAME_VALUES:
+        return _linear(_read(operator, 0), made_by)
+    if operator.name == "REDUCE_MAX":
+        return [_pooled(operator)], np.zeros(tensor.shape[-1], np.float32)
+    if operator.name == "CONCATENATION" and not operator.options.fusedActivationFunction:
+        return _joined([_linear(part, made_by) for part in operator.inputs if part is not None])
+    if operator.name == "FULLY_CONNECTED" and not operator.options.fusedActivationFunction:
+        terms, constant = _linear(_read(operator, 0), made_by)
+        weights, bias = _skip(_read(operator, 1), made_by).values(), operator.input(2)
+        added = np.float32(0) if bias is None else _skip(bias, made_by).values()
+        return [(source, weights @ matrix) for source, matrix in terms], weights @ constant + added
+    raise ValueError(str(operator))
+
+
+def _pooled(operator: Operator) -> tuple[Tensor, Matrix]:
+    """The map whose channels' maxima an operator takes, and which of them it gives where: each in its own place."""
+    source = _read(operator, 0)
+    axes = _read(operator, 1).values()
+    if len(source.shape) != 4 or {int(axis) % 4 for axis in axes} != _ROWS_AND_COLUMNS:
+        raise ValueError(f"{operator} over axes {axes.tolist()}")
+    return source, np.eye(source.shape[-1], dtype=np.float32)
+
+
+def _joined(parts: list[tuple[list[tuple[Tensor, Matrix]], Matrix]]) -> tuple[list[tuple[Tensor, Matrix]], Matrix]:
+    """Linear functions side by side."""
+    constant = np.concatenate([part for _, part in parts])
+    terms, first = [], 0
+    for own, part in parts:
+        for source, matrix in own:
+            rows = np.zeros((len(constant), matrix.shape[1]), np.float32)
+            rows[first : first + len(part)] = matrix
+            terms.append((source, rows))
+        first += len(part)
+    return terms, constant
+
+
+def _skip(tensor: Tensor, made_by: Mapping[int, Operator]) -> Tensor:
+    """Where the values of a tensor come from, before steps that only round or shape them."""
+    operator = made_by.get(tensor.index)
+    return tensor if operator is None or operator.name not in _SAME_VALUES else _skip(_read(operator, 0), made_by)
+
+
+def _read(operator: Operator, position: int) -> Tensor:
+    """What an operator reads there; ValueError where it reads nothing."""
+    tensor = operator.input(position)
+    if tensor is None:
+        raise ValueError(f"{operator} without input {position}")
+    return tensor

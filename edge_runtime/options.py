@@ -1,0 +1,118 @@
+"""The options of the device command, `leukolite`; what it does with them is in `__main__`."""
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from edge_runtime import __version__
+from edge_runtime.command import Parser
+
+Call = Callable[[argparse.Namespace], int]
+
+PROG = "leukolite"
+FORMATS = ("table", "json", "jsonl", "csv")
+SHELLS = ("bash", "zsh", "fish")  # whose scripts `python -m tests.completion` writes
+GOLDEN = ("refuse", "warn", "off")
+GOLDEN_HELP = "what to do when the model does not give the golden output of its card here (default: refuse it)"
+
+
+def build_parser(calls: Mapping[str, Call]) -> Parser:
+    """All sub-commands and their options; `calls` maps the name of each to what it calls."""
+    parser = Parser(prog=PROG, description="Classify white blood cells. Research use only; not a medical device.")
+    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    classify = commands.add_parser("classify", help="name the cell in each image")
+    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, globs; - for paths on stdin")
+    classify.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    classify.add_argument("--format", choices=FORMATS, default="table")
+    classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
+    classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
+    classify.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
+    classify.add_argument("--explain", metavar="DIR", help="write heat maps there: where the evidence lies")
+    _add_trust(classify)
+    classify.add_argument("--num-threads", type=positive, default=1)
+
+    evaluate = commands.add_parser("evaluate", help="measure a bundle on labelled images")
+    evaluate.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    evaluate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
+    evaluate.add_argument("--split", default="TEST")
+    evaluate.add_argument("--report", required=True, metavar="FILE.json", help="write the EvalReport there")
+    evaluate.add_argument("--predictions", metavar="FILE.csv", help="write each image's prediction there")
+    evaluate.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+    _add_trust(evaluate)
+    evaluate.add_argument("--num-threads", type=positive, default=1)
+
+    gate = commands.add_parser("gate", help="fail when a model is worse than its reference")
+    gate.add_argument("--candidate", required=True, metavar="REPORT", help="EvalReport of the model to judge")
+    gate.add_argument("--reference", required=True, metavar="REPORT", help="EvalReport of the model to compare with")
+    gate.add_argument("--policy", metavar="FILE.toml", help="limits (default: those of the user's criteria)")
+    gate.add_argument("--latency", metavar="FILE.json", help="of `leukolite bench`, for a policy with max_latency_ms")
+    gate.add_argument("--json", metavar="FILE", help="write the verdict there")
+    gate.add_argument("--junit", metavar="FILE", help="write it as JUnit XML, a test case for each rule and class")
+    gate.add_argument("--markdown", metavar="FILE", help="write it as Markdown (into $GITHUB_STEP_SUMMARY anyway)")
+    gate.add_argument("--html", metavar="FILE", help="write a page with confusion matrices and intervals")
+    gate.add_argument("--data", metavar="DIR", help="where the images lie, for the page to show those that changed")
+
+    bench = commands.add_parser("bench", help="measure a bundle's latency and memory on this device")
+    bench.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    bench.add_argument("--num-runs", type=positive, default=50, metavar="N", help="at least so many runs (default: 50)")
+    bench.add_argument(
+        "--warmup-runs", type=positive, default=1, metavar="N", help="at least so many before (default: 1)"
+    )
+    bench.add_argument("--min-secs", type=seconds, default=1.0, metavar="S", help="at least so long (default: 1)")
+    bench.add_argument("--num-threads", type=positive, default=1, metavar="N")
+    bench.add_argument("--result-json", metavar="FILE", help="write everything there, each single time included")
+
+    doctor = commands.add_parser("doctor", help="is this device fit to run leukolite, and to be measured?")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
+    bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
+    bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")
+    bulk.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    bulk.add_argument("--actors", type=positive, metavar="N", help="how many classify at once (default: Ray's CPUs)")
+    bulk.add_argument("--shard-size", type=positive, metavar="N", help="images in a Parquet file (default: 1000)")
+    # What a worker warns of stays in Ray's logs, so that there is no `warn` here.
+    bulk.add_argument("--golden", choices=(GOLDEN[0], GOLDEN[-1]), default=GOLDEN[0], help=GOLDEN_HELP)
+
+    info = commands.add_parser("info", help="print the card inside a bundle as JSON")
+    info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
+
+    completion = commands.add_parser(
+        "completion", help="print what lets a shell complete leukolite's options and files"
+    )
+    completion.add_argument("shell", choices=SHELLS)
+
+    for name, each in commands.choices.items():
+        each.set_defaults(call=calls[name])
+    return parser
+
+
+def _add_trust(parser: Parser) -> None:
+    """What a model is taken for that does not say it, or does not compute as it says."""
+    parser.add_argument("--labels", metavar="FILE|A,B,...", help="names of the classes of a model without a card")
+    parser.add_argument("--golden", choices=GOLDEN, default=GOLDEN[0], help=GOLDEN_HELP)
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more, and no more than a day."""
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 86400")
+    return value

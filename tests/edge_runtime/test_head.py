@@ -1,0 +1,112 @@
+"""Which networks are understood; that what is read of them is right, test_explanation.py shows on real ones."""
+
+from pathlib import Path
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_runtime.card import read_model
+from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE
+from edge_runtime.graph import read_graph
+from edge_runtime.head import find_head
+from tests import tiny_model
+from tests.flat import changed
+
+CELLS = Path(__file__).parents[2] / "reports" / "cell" / "bundles"
+NETWORK = read_model(CELLS / "leukolite-int8.tflite")
+
+
+def operator(tree, name):
+    """The first operator of that name in a ModelT."""
+    code = getattr(schema.BuiltinOperator, name)
+    return next(
+        each for each in tree.subgraphs[0].operators if tree.operatorCodes[each.opcodeIndex].builtinCode == code
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [SHIPPED_MODEL, SHIPPED_REFERENCE, CELLS / "leukolite-int8.tflite", CELLS / "leukolite-float32.tflite"]
+)
+def test_the_last_feature_maps_and_their_weights_are_found(path):
+    graph = read_graph(read_model(path))
+    head = find_head(graph, name="it")
+    pools = [each for each in graph.operators if each.name == "REDUCE_MAX"]
+    assert list(head.maps) == [each.inputs[0] for each in pools]
+    classes = graph.outputs[0].shape[1]
+    assert [each.shape for each in head.weights] == [(classes, tensor.shape[3]) for tensor in head.maps]
+    assert head.bias.shape == (classes,)
+    assert (head.grid.rows.length, head.grid.columns.length) == head.maps[0].shape[1:3]
+
+
+def other_pooling(tree):
+    for code in tree.operatorCodes:
+        if code.builtinCode == schema.BuiltinOperator.REDUCE_MAX:
+            code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.MEAN
+
+
+def activation(tree):
+    operator(tree, "FULLY_CONNECTED").builtinOptions.fusedActivationFunction = 1
+
+
+def beta(tree):
+    operator(tree, "SOFTMAX").builtinOptions.beta = 2.0
+
+
+def one_axis(tree):
+    axes = operator(tree, "REDUCE_MAX").inputs[1]
+    tree.buffers[tree.subgraphs[0].tensors[axes].buffer].data = [1, 0, 0, 0, 1, 0, 0, 0]
+
+
+def no_softmax(tree):
+    tree.subgraphs[0].outputs = [operator(tree, "SOFTMAX").inputs[0]]
+
+
+def input_as_output(tree):
+    tree.subgraphs[0].outputs = tree.subgraphs[0].inputs
+
+
+def computed_weights(tree):
+    dense = operator(tree, "FULLY_CONNECTED")
+    dense.inputs = [dense.inputs[0], operator(tree, "CONV_2D").outputs[0], dense.inputs[2]]
+
+
+def no_weights(tree):
+    dense = operator(tree, "FULLY_CONNECTED")
+    dense.inputs = [dense.inputs[0], -1, dense.inputs[2]]
+
+
+def circle(tree):
+    """A damaged graph: the first convolution reads what the last made."""
+    first = operator(tree, "CONV_2D")
+    first.inputs = [operator(tree, "REDUCE_MAX").inputs[0], *first.inputs[1:]]
+
+
+def own_output(tree):
+    """A damaged graph: the last step reads what it writes."""
+    step = tree.subgraphs[0].operators[-1]
+    step.inputs = step.outputs
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (other_pooling, "MEAN to "),
+        (activation, "FULLY_CONNECTED to "),
+        (beta, "SOFTMAX to "),
+        (one_axis, r"REDUCE_MAX to .+ over axes \[1.0, 1.0\]"),
+        (no_softmax, "FULLY_CONNECTED to "),
+        (input_as_output, "another graph"),
+        (computed_weights, "'.+' is not constant"),
+        (no_weights, "FULLY_CONNECTED to .+ without input 1"),
+        (circle, "CONV_2D to .+, which reads what is not made before it"),
+        (own_output, "QUANTIZE to .+, which reads what is not made before it"),
+    ],
+)
+def test_another_network_is_refused_by_what_is_other_in_it(change, found, refused):
+    with refused(f"global max-pooling, .+ in it, to explain what it says, got {found}"):
+        find_head(read_graph(changed(NETWORK, change)), name="it")
+
+
+def test_a_network_without_maps_is_refused(refused):
+    with refused("got AVERAGE_POOL_2D to "):
+        find_head(read_graph(tiny_model.model_bytes()), name="it")

@@ -1,0 +1,136 @@
+"""Teachers: finished networks that another one learns from beside the labels (train/lesson.py says how).
+
+What a run exports has the class prior taken out as often as its operating point says, which each run may have chosen
+otherwise. A teacher's logits are first brought to where the student's are, the prior taken out once; then what the
+student's loss adds to its own, its log prior, is added to them too.
+
+A student must not learn from a network that knows cells which it is to be judged by: teachers have learned from the
+very images that the student learns from, of each cross-validation the network that is blind to the same fold.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from edge_runtime.dataset import digest
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import read_json, sha256
+from train import rundir
+from train.cells import Cells
+from train.config import Distillation, Settings
+from train.exported import answer
+from train.lesson import Lesson
+
+Logits = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A finished run: `strength` is how often its exported network has `log_share`, float64 [classes], taken out."""
+
+    directory: Path
+    settings: Settings
+    strength: float
+    log_share: npt.NDArray[np.float64]
+    weights_sha256: str
+
+
+def read_teachers(
+    directories: Sequence[Path], cells: Cells, *, out: Path, how: Distillation, workers: int = 1
+) -> tuple[Teacher, ...]:
+    """The finished runs in some directories, which have learned from the images of `cells` and no other.
+
+    Raises LeukoliteError when one is no such run, has other labels, images or source cells, or is `out` itself; when
+    there is none and `how` wants some; and when several workers train, of which one alone would keep the answers.
+    """
+    if how.teachers_weight and not directories:
+        raise LeukoliteError(
+            expected=f"teachers, for {how.teachers_weight:g} of the loss", found="none", remedy="give --teachers"
+        )
+    if directories and workers > 1:
+        raise LeukoliteError(
+            expected="training on one machine, where there are teachers",
+            found=f"{workers} workers",
+            remedy="leave out --teachers or --strategy multiworker",
+        )
+    return tuple(_read(directory, cells, out=out) for directory in directories)
+
+
+def ask(
+    teachers: Sequence[Teacher], cells: Cells, *, out: Path, log_prior: npt.NDArray[np.float64], how: Distillation
+) -> Lesson | None:
+    """What the teachers say of all images; asked once, and kept in the run directory `out`. None where it is not heard.
+
+    `log_prior` float64 [classes] is what the student's loss adds to logits that have the prior taken out once.
+    """
+    if not how.teachers_weight:
+        return None
+    path = out / rundir.TEACHERS_NAME
+    if not path.is_file():  # else the run is gone on with
+        rundir.save_arrays(path, adjusted=np.stack([_adjusted(teacher, cells) for teacher in teachers]))
+    try:
+        with np.load(path) as stored:
+            adjusted = stored["adjusted"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise LeukoliteError(
+            expected=f"the answers of teachers in {show(path)}", found=reason(error), remedy="begin anew: --no-resume"
+        ) from error
+    softened = tf.nn.softmax((adjusted + log_prior) / how.temperature)
+    mean = tf.cast(tf.reduce_mean(softened, axis=0), tf.float32)
+    return Lesson(mean, weight=how.teachers_weight, temperature=how.temperature)
+
+
+def _adjusted(teacher: Teacher, cells: Cells) -> Logits:
+    """A teacher's logits with its class prior taken out once, float32 [n, classes]."""
+    logits = answer(teacher.directory, cells.images.paths, np.arange(len(cells.images)), settings=teacher.settings)
+    return (logits + (teacher.strength - 1) * teacher.log_share).astype(np.float32)
+
+
+def _read(directory: Path, cells: Cells, *, out: Path) -> Teacher:
+    """One finished run, checked."""
+    run = read_json(directory / rundir.RUN_NAME, what="the run.json of a teacher")
+    if directory.resolve() == out.resolve():
+        raise LeukoliteError(
+            expected="a teacher in another directory than --out", found=show(out), remedy="choose another --out"
+        )
+    try:
+        complaint = _complaint(run, cells)
+        teacher = Teacher(
+            directory=directory,
+            settings=rundir.settings_from(run),
+            strength=float(run["operating_point"]["strength"]),
+            log_share=np.log(run["source_share"]),
+            weights_sha256=sha256((directory / rundir.WEIGHTS_NAME).read_bytes()),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise LeukoliteError(
+            expected=f"a finished run of this version in {show(directory)}",
+            found=reason(error),
+            remedy="train it again",
+        ) from error
+    if complaint:
+        raise LeukoliteError(
+            expected=f"the teacher in {show(directory)} to have learned from the images that the student learns from",
+            found=complaint,
+            remedy="train it on the same --data, --groups and folds",
+        )
+    return teacher
+
+
+def _complaint(run: dict[str, Any], cells: Cells) -> str:
+    """In what a teacher's images differ; nothing where they do not."""
+    if tuple(run["labels"]) != cells.labels:
+        return f"the labels {', '.join(run['labels'])}"
+    learned = run["data"]["sha256"]
+    # A teacher that sees the whole field has learned from those that show no cell to the student as well.
+    if learned != cells.digest and learned != digest((*cells.images, *cells.unseen)):
+        return "other images (their digest differs)"
+    if run["data"]["sources"] != cells.sources():
+        return "other source cells (their number differs)"
+    return ""
