@@ -31,6 +31,7 @@ QAT := $(BUILD)/qat/run.json
 SUMS := $(BUILD)/bundles/SHA256SUMS
 INT8 := $(BUILD)/bundles/leukolite-int8.tflite
 FLOAT32 := $(BUILD)/bundles/leukolite-float32.tflite
+OTHER_BUNDLES = $(addprefix $(BUILD)/bundles/leukolite-,float16.tflite dynamic.tflite int8-ptq.tflite)
 EVALUATIONS := $(BUILD)/reports/int8.json $(BUILD)/reports/float32.json
 VERDICT := $(BUILD)/reports/verdict.json
 LATENCY := $(BUILD)/reports/latency.json
@@ -107,7 +108,8 @@ $(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL)
 
 $(LATENCY): $(SUMS) $(BENCH_CODE)
 	@echo "== benchmark"
-	$(PY) -m benchmarks run --int8 $(INT8) --float32 $(FLOAT32) --data $(BUILD)/data/root --out $@
+	$(PY) -m benchmarks run --preset rapid --int8 $(INT8) --float32 $(FLOAT32) --bundle $(OTHER_BUNDLES) \
+		--data $(BUILD)/data/root --out $@
 
 $(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
 	@echo "== report"

@@ -1,11 +1,12 @@
 """Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, gate, instructions, pages, references, runtime, suites
+from benchmarks.commands import PROG, bulk, comparing, gate, instructions, pages, references, runtime, suites
 from edge_runtime.command import Parser, run
 
 GROUPS = (
     suites,
     runtime,
+    comparing,
     pages,
     bulk,
     gate,

@@ -154,7 +154,7 @@ def _check_same_data(evidence: Evidence) -> None:
 
 def _check_same_models(evidence: Evidence, *, latency: StrPath) -> None:
     """The models that were timed must be those that were evaluated."""
-    for measurement in evidence.suite.measurements:
+    for measurement in evidence.suite.compared.measurements:
         timed, evaluated = measurement.about["model_sha256"], evidence.reports[measurement.role].model["sha256"]
         if timed != evaluated:
             raise LeukoliteError(

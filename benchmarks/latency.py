@@ -6,31 +6,54 @@ A time says little away from its machine, so that every table here sets ratios o
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.config import FLOAT32, INT8, ROLES, STAGES
+from benchmarks.config import FLOAT32, INT8, NO_ROLE, ROLES, STAGES
+from benchmarks.interleave import Repetition, blocks_of
 from edge_runtime.board import is_busy
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json
 from edge_runtime.markdown import table
 from edge_runtime.timing import Statistics
 
+SCHEMA_VERSION = 2
+"""Of what the suite adds to pytest-benchmark's JSON. A run of version 1 had none, and no reference workload."""
+
 BASE_STAGE, BASE_ROLE = "decode", INT8
 """What all medians of a run are divided by: decoding is the same work whatever the model."""
+
+QUIET = 3
+"""The percentile of all times of a process that ratios are made of. Other programs only ever add to a time, often by
+several times its length: where they are at work the median tells of them, the fastest twentieth of what was measured.
+At a load of 14 on two processors, processes that did the same differed by 0.9 to 2.6 % (a standard deviation) by this
+percentile, by 1.3 to 5.4 % by the 10th and by 6 to 47 % by the median; lower ones rest on few samples.
+"""
+
+Key = tuple[str, str, int, int]
+"""Stage, role, number of threads and number of images in a call: what is compared with what."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The raw samples of one stage with one model, in milliseconds an image, and what was measured."""
+    """The raw samples of one stage with one model, in milliseconds an image, and what was measured.
+
+    `repetitions` are the processes that took the samples, in order; empty in a run of version 1.
+    """
 
     stage: str
     role: str
     variant: str
     samples_ms: tuple[float, ...]
     about: Mapping[str, Any]
+    repetitions: tuple[Repetition, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """What it is called."""
+        return self.stage, self.role, self.about["num_threads"], self.about["batch"]
 
     @property
     def statistics(self) -> Statistics:
@@ -45,21 +68,40 @@ class Measurement:
     @property
     def iqr_ms(self) -> float:
         """The distance from the 25th to the 75th percentile."""
-        low, high = np.percentile(self.samples_ms, [25, 75])
-        return float(high - low)
+        return self.statistics.iqr_ms
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """By repetition, its quiet time in units of the reference workload: the QUIET percentiles of both divided."""
+        ends = np.cumsum([sum(each.blocks) for each in self.repetitions])[:-1]
+        parts = np.split(np.asarray(self.samples_ms), ends)
+        return tuple(
+            float(np.percentile(own, QUIET)) / each.unit_ms(QUIET)
+            for own, each in zip(parts, self.repetitions, strict=True)
+        )
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of `ratios`; None where the workload was not run."""
+        return float(np.median(self.ratios)) if self.repetitions else None
 
 
 @dataclass(frozen=True)
 class Suite:
-    """One run: its measurements in the order of STAGES and ROLES, the machine, and the run's provenance."""
+    """One run: its measurements in the order of STAGES, the machine, and the run's provenance.
+
+    `left_out` are measurements that could not be taken, by name, and why.
+    """
 
     measurements: tuple[Measurement, ...]
     machine: Mapping[str, Any]
     machine_state: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    left_out: Mapping[str, str]
+    schema_version: int
 
     def find(self, stage: str, role: str) -> Measurement | None:
-        """The measurement of a stage and role; None where the run left it out."""
+        """The measurement of a stage and role, the first of several; None where the run left it out."""
         return next((found for found in self.measurements if (found.stage, found.role) == (stage, role)), None)
 
     def seed(self, role: str) -> int | None:
@@ -69,7 +111,14 @@ class Suite:
     @property
     def rehearsal(self) -> bool:
         """Whether a model was trained on generated pictures."""
-        return any(each.about["rehearsal"] for each in self.measurements)
+        return any(each.about.get("rehearsal") for each in self.measurements)
+
+    @property
+    def compared(self) -> "Suite":
+        """Only the two models of ROLES, one picture at a time on the fewest threads: what the report shows."""
+        least = min(each.about["num_threads"] for each in self.measurements)
+        kept = [each for each in self.measurements if each.role in ROLES and each.key[2:] == (least, 1)]
+        return replace(self, measurements=tuple(kept))
 
     def ratio(self, measurement: Measurement, *, stage: str, role: str) -> float | None:
         """Its median divided by that of another of the same run; None where the run has not the other."""
@@ -82,12 +131,15 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
     fields = read_json(path, what="a benchmark run")
     try:
         found = [_measurement(entry) for entry in fields["benchmarks"]]
-        found.sort(key=lambda each: (STAGES.index(each.stage), ROLES.index(each.role)))
+        roles = list(dict.fromkeys([*ROLES, *(each.role for each in found)]))
+        found.sort(key=lambda each: (STAGES.index(each.stage), roles.index(each.role), *each.key[2:]))
         suite = Suite(
             measurements=tuple(found),
             machine=dict(fields["machine_info"]),
             machine_state=dict(fields["machine_state"]),
             provenance=dict(fields["provenance"]),
+            left_out=dict(fields.get("left_out", {})),
+            schema_version=int(fields.get("schema_version", 1)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LeukoliteError(
@@ -105,7 +157,8 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
 
 
 def to_markdown(suite: Suite) -> str:
-    """The table of a run: medians with their spread, the ratios beside them, and what they mean."""
+    """The two models of a run: medians with their spread, the ratios beside them, and what they mean."""
+    shown = suite.compared
     header = ("stage", "model", "median ms", "IQR ms", "p90 ms", "samples", "/ int8 decode", "/ float32, same stage")
     rows = [
         (
@@ -115,20 +168,21 @@ def to_markdown(suite: Suite) -> str:
             f"{each.iqr_ms:.3f}",
             f"{each.statistics.p90_ms:.3f}",
             f"{len(each.samples_ms):,}",
-            _times(suite.ratio(each, stage=BASE_STAGE, role=BASE_ROLE)),
-            _times(suite.ratio(each, stage=each.stage, role=FLOAT32)),
+            _times(shown.ratio(each, stage=BASE_STAGE, role=BASE_ROLE)),
+            _times(shown.ratio(each, stage=each.stage, role=FLOAT32)),
         )
-        for each in suite.measurements
+        for each in shown.measurements
     ]
-    return table(header, rows, align="llrrrrrr") + "\n" + "".join(f"{line}\n" for line in _remarks(suite))
+    return table(header, rows, align="llrrrrrr") + "\n" + "".join(f"{line}\n" for line in remarks(shown))
 
 
-def _remarks(suite: Suite) -> Iterator[str]:
-    """What a reader must know to use the table."""
-    about = suite.measurements[0].about
+def remarks(suite: Suite) -> Iterator[str]:
+    """What a reader must know to use a table."""
+    about = next((each.about for each in suite.measurements if each.role != NO_ROLE), {"image": "none"})
+    threads = sorted({each.about["num_threads"] for each in suite.measurements})
     processor = suite.provenance.get("platform", {}).get("cpu") or suite.machine.get("machine", "an unknown processor")
     yield (
-        f"One image at a time ({show(about['image'])}), {about['num_threads']} thread(s), {processor}. Ratios are of"
+        f"One image at a time ({show(about['image'])}), {threads[0]} thread(s), {processor}. Ratios are of"
         " medians of this run; only they compare between machines, the milliseconds do not."
     )
     decodes = [each for each in suite.measurements if each.stage == BASE_STAGE]
@@ -138,28 +192,39 @@ def _remarks(suite: Suite) -> Iterator[str]:
     load, cpus = suite.machine_state["load_1min_at_start"], suite.machine_state["cpus"]
     if is_busy(load, cpus=cpus):
         yield f"The machine was busy when the run began (load {load:.1f} on {cpus} processors): run it again when idle."
-    slow = [each.variant for each in suite.measurements if each.stage == "invoke" and not each.about["uses_delegate"]]
+    invokes = [each for each in suite.measurements if each.stage == "invoke"]
+    slow = dict.fromkeys(each.variant for each in invokes if not each.about["uses_delegate"])
     if slow:
         yield f"Without XNNPACK: {', '.join(slow)}. See that /proc and /sys are there, and run it again."
 
 
 def _measurement(entry: Mapping[str, Any]) -> Measurement:
     """One benchmark of the JSON; ValueError, KeyError or TypeError when it is none of ours."""
-    about, samples = entry["extra_info"], [1e3 * float(seconds) for seconds in entry["stats"]["data"]]
-    if about["stage"] not in STAGES or about["role"] not in ROLES:
+    about, seconds = dict(entry["extra_info"]), [float(each) for each in entry["stats"]["data"]]
+    repetitions = tuple(Repetition.from_json(each) for each in about.pop("repetitions", ()))
+    about = {"batch": 1, **about}  # a run of version 1 took one image at a time
+    needed = ("num_threads", *(() if about["role"] == NO_ROLE else _ABOUT_MODELS))
+    if about["stage"] not in STAGES or any(name not in about for name in needed):
         raise ValueError(f"stage {about['stage']!r} of {about['role']!r}")
-    if not samples or not all(math.isfinite(sample) and sample > 0 for sample in samples):
+    if not seconds or not all(math.isfinite(each) and each > 0 for each in seconds):
         raise ValueError(f"no usable samples of {about['stage']} of {about['role']}")
+    if repetitions:  # otherwise of version 1: each sample is one call
+        parts = zip(repetitions, blocks_of(seconds, repetitions), strict=True)
+        seconds = [value / each.loops for each, blocks in parts for block in blocks for value in block]
     return Measurement(
         stage=about["stage"],
-        role=about["role"],
+        role=str(about["role"]),
         variant=str(about["variant"]),
-        samples_ms=tuple(samples),
-        about={name: about[name] for name in ("image", "num_threads", "input_px", "uses_delegate", *_DIGESTS)},
+        samples_ms=tuple(1e3 * each / about["batch"] for each in seconds),
+        about=about,
+        repetitions=repetitions,
     )
 
 
-_DIGESTS = ("model_file", "model_sha256", "image_sha256", "training_seed", "rehearsal")
+_ABOUT_MODELS = (
+    *("image", "input_px", "uses_delegate", "model_file", "model_sha256", "image_sha256", "training_seed"),
+    "rehearsal",
+)
 
 
 def _times(ratio: float | None) -> str:

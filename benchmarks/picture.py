@@ -52,3 +52,9 @@ def choose(data: str | os.PathLike[str] | None) -> Path | None:
 def generate() -> Picture:
     """The made-up field of edge_runtime/sample.py."""
     return Picture(name=GENERATED, content=sample_jpeg())
+
+
+def pick(data: str | os.PathLike[str] | None) -> Picture:
+    """The first JPEG of split TEST, or the made-up field where there is no data set."""
+    chosen = choose(data)
+    return load(chosen) if chosen else generate()

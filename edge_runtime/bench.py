@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.board import Board, State, is_busy
+from edge_runtime.board import Board, State, is_busy, slowed
 from edge_runtime.bundle import open_bundle
 from edge_runtime.classifier import SHIPPED_MODEL, Classifier
 from edge_runtime.errors import LeukoliteError, show
@@ -72,13 +72,7 @@ class Result:
     @property
     def invalid_because(self) -> tuple[str, ...]:
         """How the board throttled: before the run, after it, or in between as far as its sticky bits tell."""
-        before, after = self.before.throttling, self.after.throttling
-        new = [] if before.bits is None else [each for each in after.since_boot if each not in before.since_boot]
-        return tuple(
-            f"{', '.join(named)} {when}"
-            for named, when in ((before.now, "before"), (after.now, "after"), (new, "meanwhile"))
-            if named
-        )
+        return slowed(self.before, self.after)
 
     @property
     def warnings(self) -> tuple[str, ...]:

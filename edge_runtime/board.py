@@ -88,6 +88,12 @@ class Board:
         return tuple(sorted({name for file in files if (name := _text(file))}))
 
     @property
+    def frequencies_mhz(self) -> tuple[float, ...]:
+        """The clock of each processor as the kernel has set it now, in MHz; empty where it does not tell."""
+        files = sorted(self.sys.glob("devices/system/cpu/cpu*/cpufreq/scaling_cur_freq"))
+        return tuple(int(text) / 1e3 for file in files if re.fullmatch(r"\d{1,9}", text := _text(file) or ""))
+
+    @property
     def temperature_c(self) -> float | None:
         """The hottest sensor of the processor in degrees Celsius; of all sensors, where none is called the processor's.
 
@@ -146,6 +152,17 @@ class Board:
             "memory_kb": total_kb,
             "governors": list(self.governors),
         }
+
+
+def slowed(before: State, after: State) -> tuple[str, ...]:
+    """How the board throttled: before, after, or in between as far as its sticky bits tell; empty where it did not."""
+    was, is_now = before.throttling, after.throttling
+    new = [] if was.bits is None else [each for each in is_now.since_boot if each not in was.since_boot]
+    return tuple(
+        f"{', '.join(named)} {when}"
+        for named, when in ((was.now, "before"), (is_now.now, "after"), (new, "meanwhile"))
+        if named
+    )
 
 
 def is_busy(load_1min: float, *, cpus: int) -> bool:

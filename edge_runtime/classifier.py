@@ -270,7 +270,7 @@ class Classifier:
         """What is said about a picture whose cells, or whose whole field, got these values."""
         if not values:
             return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
-        answers = [self._answer(each) for each in values]
+        answers = [self.answer(each) for each in values]
         label, confidence, probabilities, abstained = answers[0]
         return Prediction(
             path=name,
@@ -287,7 +287,7 @@ class Classifier:
             ),
         )
 
-    def _answer(self, values: Probabilities) -> tuple[str | None, float, dict[str, float], bool]:
+    def answer(self, values: Probabilities) -> tuple[str | None, float, dict[str, float], bool]:
         """Label, confidence, probabilities and whether it abstained, of the model's output."""
         probabilities = dict(zip(self.card.labels, (float(value) for value in values), strict=True))
         best = max(probabilities, key=probabilities.__getitem__)

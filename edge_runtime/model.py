@@ -100,20 +100,20 @@ class Model:
         return raw
 
     def predict(self, pixels: Pixels) -> Probabilities:
-        """Probabilities, float32 [num_classes], 0 to 1, for uint8 [height_px, width_px, 3] RGB.
-
-        An int8 softmax has steps of 1/256, so that its sum can differ from 1 by some of them: it is divided out.
-        """
-        return self._probabilities(self.invoke(pixels))
+        """Probabilities, float32 [num_classes], 0 to 1, for uint8 [height_px, width_px, 3] RGB."""
+        return self.probabilities(self.invoke(pixels))
 
     def predict_all(self, pixels: Pixels) -> tuple[Probabilities, list[npt.NDArray[np.float32]]]:
         """What `predict` gives, and the real values of the further outputs of the same run."""
         raw, more = self.invoke_all(pixels)
         real = [quantization.dequantize(each) for (_, quantization), each in zip(self._more, more, strict=True)]
-        return self._probabilities(raw), real
+        return self.probabilities(raw), real
 
-    def _probabilities(self, raw: npt.NDArray[Any]) -> Probabilities:
-        """The first output as probabilities."""
+    def probabilities(self, raw: npt.NDArray[Any]) -> Probabilities:
+        """Those that a raw output of `invoke` stands for.
+
+        An int8 softmax has steps of 1/256, so that its sum can differ from 1 by some of them: it is divided out.
+        """
         probabilities = self.output_quantization.dequantize(raw)
         total = probabilities.sum()
         return probabilities / total if total > 0 else probabilities

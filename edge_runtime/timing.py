@@ -16,7 +16,9 @@ class Statistics:
     """Of the times of single calls, in milliseconds; the names are those of LiteRT's benchmark_model.
 
     `std_ms` is that of the calls themselves (divided by their number), as there. Percentiles are interpolated
-    linearly between the two calls that are nearest.
+    linearly between the two calls that are nearest. Two figures of spread are added, because one interrupted call
+    decides the standard deviation: `iqr_ms`, the distance of the 25th and the 75th percentile, and `mad_ms`, the median
+    distance from the median (not scaled to a standard deviation).
     """
 
     avg_ms: float
@@ -28,12 +30,15 @@ class Statistics:
     p90_ms: float
     p95_ms: float
     p99_ms: float
+    iqr_ms: float
+    mad_ms: float
     num_runs: int
 
     @classmethod
     def of(cls, samples_ms: Sequence[float]) -> Self:
         """The statistics of at least one call."""
-        p5, median, p90, p95, p99 = (float(value) for value in np.percentile(samples_ms, [5, 50, 90, 95, 99]))
+        points = np.percentile(samples_ms, [5, 25, 50, 75, 90, 95, 99])
+        p5, p25, median, p75, p90, p95, p99 = (float(value) for value in points)
         return cls(
             avg_ms=float(np.mean(samples_ms)),
             min_ms=float(min(samples_ms)),
@@ -44,6 +49,8 @@ class Statistics:
             p90_ms=p90,
             p95_ms=p95,
             p99_ms=p99,
+            iqr_ms=p75 - p25,
+            mad_ms=float(np.median(np.abs(np.asarray(samples_ms) - median))),
             num_runs=len(samples_ms),
         )
 

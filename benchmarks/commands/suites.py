@@ -1,12 +1,13 @@
-"""Measure on this machine: latency, the training's input pipeline and its memory."""
+"""Measure on this machine: latency, and the training's input pipeline and its memory."""
 
 import argparse
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.commands import PROG
-from benchmarks.config import Settings
+from benchmarks.config import PRESETS, Settings, numbers
 from edge_runtime.command import DONE, FAILED, Parser, note
 
 
@@ -14,19 +15,22 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register these commands."""
     defaults = Settings()
     suite = commands.add_parser("run", help="run the latency suite and print its table")
-    suite.add_argument(
-        "--int8", type=Path, default=defaults.int8_model, metavar="MODEL", help="default: the shipped one"
-    )
-    suite.add_argument("--float32", type=Path, default=defaults.float32_model, metavar="MODEL", help="the same")
+    suite.add_argument("--preset", choices=PRESETS, default="normal", help="how thoroughly (default: normal)")
+    suite.add_argument("--int8", type=Path, metavar="MODEL", help="default: the shipped one, unless --bundle is given")
+    suite.add_argument("--float32", type=Path, metavar="MODEL", help="the same")
+    suite.add_argument("--bundle", type=Path, nargs="+", default=[], metavar="MODEL", help="more models, or others")
     suite.add_argument(
         "--data", type=Path, metavar="DIR", help="data set whose first TEST image is used (or generated)"
     )
     suite.add_argument("--out", required=True, metavar="FILE.json", help="write pytest-benchmark's JSON there")
     suite.add_argument("--table", metavar="FILE.md", help="write the table there as well")
     suite.add_argument("--num-threads", type=int, default=defaults.num_threads, metavar="N")
-    suite.add_argument("--num-runs", type=int, default=defaults.num_runs, metavar="N", help="at least as many")
+    suite.add_argument("--more-threads", default="2,4", metavar="N,...", help="invoke and end to end with these too")
+    suite.add_argument("--num-runs", type=int, metavar="N", help="at least as many; the preset's")
+    suite.add_argument("--min-secs", type=float, metavar="S", help="at least as long, each; the preset's")
+    suite.add_argument("--repetitions", type=int, metavar="N", help="in so many processes; the preset's")
     suite.add_argument(
-        "--min-secs", type=float, default=defaults.min_seconds, metavar="S", help="at least as long, each"
+        "--sustained", type=float, metavar="MINUTES", help="instead: one model's end to end for so long, with the heat"
     )
     suite.set_defaults(call=_run)
 
@@ -51,29 +55,55 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     memory.set_defaults(call=_memory)
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """Comma-separated whole numbers."""
-    return tuple(int(part) for part in text.split(","))
-
-
 def _run(args: argparse.Namespace) -> int:
-    """Run the suite."""
-    from benchmarks import latency, suite
+    """Run the suite, or the one long measurement."""
+    from benchmarks import suite, tabulated
     from edge_runtime.files import write_atomic
 
-    settings = Settings(
-        int8_model=args.int8,
-        float32_model=args.float32,
-        data_dir=args.data,
-        num_threads=args.num_threads,
-        num_runs=args.num_runs,
-        min_seconds=args.min_secs,
-    )
-    text = latency.to_markdown(suite.run(settings, out=args.out))
+    settings = _settings(args)
+    if args.sustained is not None:
+        return _sustain(args, settings)
+    text = tabulated.to_markdown(suite.run(settings, out=args.out))
     if args.table:
         write_atomic(args.table, [text.encode()])
     sys.stdout.write(text)
     return DONE
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    """The preset, and what overrides it."""
+    shipped, preset = Settings(), asdict(PRESETS[args.preset])
+    given = {"num_runs": args.num_runs, "min_seconds": args.min_secs, "repetitions": args.repetitions}
+    return Settings(
+        int8_model=args.int8 or (None if args.bundle else shipped.int8_model),
+        float32_model=args.float32 or (None if args.bundle else shipped.float32_model),
+        bundles=tuple(args.bundle),
+        data_dir=args.data,
+        num_threads=args.num_threads,
+        more_threads=numbers(args.more_threads),
+        **{**preset, **{name: value for name, value in given.items() if value is not None}},
+    )
+
+
+def _sustain(args: argparse.Namespace, settings: Settings) -> int:
+    """Measure one model for minutes; status 1 when the board throttled."""
+    from benchmarks import picture, sustained
+    from edge_runtime.files import write_atomic
+
+    result = sustained.run(
+        next(iter(settings.models.values())),
+        picture=picture.pick(settings.data_dir),
+        minutes=args.sustained,
+        num_threads=settings.num_threads,
+    )
+    result.save(args.out)
+    text = sustained.to_markdown(result)
+    if args.table:
+        write_atomic(args.table, [text.encode()])
+    sys.stdout.write(text)
+    for cause in result.invalid_because:
+        note(PROG, f"void, because the board slowed down: {cause}")
+    return FAILED if result.invalid_because else DONE
 
 
 def _input(args: argparse.Namespace) -> int:

@@ -40,6 +40,22 @@ def test_run_prints_and_writes_the_table(run_file, tmp_path, monkeypatch, capsys
     assert (str(asked["int8_model"]), asked["num_threads"], asked["min_seconds"]) == ("a", 2, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], {"repetitions": 5, "num_runs": 50, "min_seconds": 1.0, "more_threads": (2, 4), "bundles": ()}),
+        (["--preset", "rapid"], {"repetitions": 3, "num_runs": 10, "min_seconds": 0.1}),
+        (["--preset", "rigorous", "--num-runs", "7", "--repetitions", "2"], {"repetitions": 2, "num_runs": 7}),
+        (["--bundle", "a.tflite", "b.tflite", "--more-threads", ""], {"int8_model": None, "more_threads": ()}),
+    ],
+)
+def test_run_takes_a_preset_and_what_overrides_it(run_file, tmp_path, monkeypatch, capsys, options, expected):
+    asked = []
+    monkeypatch.setattr(suite, "run", lambda settings, *, out: asked.append(settings) or latency.load_suite(run_file()))
+    assert main(["run", "--out", str(tmp_path / "o.json"), *options]) == 0
+    assert expected.items() <= asdict(asked[0]).items()
+
+
 def test_report_writes_its_files_and_the_readme(left, readme, tmp_path, capsys):
     files = [part for name, path in asdict(left).items() for part in (f"--{name}", str(path))]
     assert main(["report", *files, "--out", str(tmp_path / "out"), "--readme", str(readme)]) == 0
@@ -64,6 +80,13 @@ def test_seeds_writes_its_files_and_the_readme(evaluation, readme, tmp_path, cap
     [
         ["run", "--out", "x.json", "--num-threads", "0"],
         ["run", "--out", "x.json", "--data", "/no/such"],
+        ["run", "--out", "x.json", "--more-threads", "two"],
+        ["run", "--out", "x.json", "--bundle", "a/m.tflite", "b/m.tflite"],
+        ["run", "--out", "x.json", "--bundle", "/no/such.tflite", "--sustained", "1"],
+        ["run", "--out", "x.json", "--sustained", "0.5"],
+        ["compare", "/no/such", "/no/such"],
+        ["noise", "/no/such", "--out", "x.npz"],
+        ["error-rates", "--noise", "/no/such", "--out", "x.json"],
         ["report", "--int8", "/no", "--float32", "/no", "--verdict", "/no", "--latency", "/no", "--out", "x"],
         ["seeds", "--reports", "/no/*.json", "--out", "x.md"],
     ],

@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
-from benchmarks import suite
-from benchmarks.config import ROLES, STAGES, Settings
+from benchmarks import suite, tabulated
+from benchmarks.config import BATCH, FOLDER_IMAGES, NO_ROLE, ROLES, STAGES, Settings
 from benchmarks.latency import load_suite
+from tests import tiny_model
 
-QUICK = {"num_runs": 3, "min_seconds": 0.001}
+QUICK = {"num_runs": 3, "min_seconds": 0.001, "warmup_seconds": 0.001, "process_runs": 2, "more_threads": ()}
+QUICK_OPTIONS = ("--benchmark-max-time=0.001", "--warmup-seconds=0.001", "--process-runs=1", "--more-threads=")
+MODEL_STAGES = [stage for stage in STAGES if stage not in ("import", "locate")]  # the tiny model is of the field view
 
 
 @pytest.fixture(autouse=True)
@@ -26,22 +29,45 @@ def settings(bundle, float_bundle):
     return Settings(int8_model=bundle, float32_model=float_bundle, **QUICK)
 
 
-def test_measures_every_stage_of_both_models(settings, tmp_path):
+def test_measures_every_stage_of_both_models(bundle, float_bundle, tmp_path):
     out = tmp_path / "new" / "run.json"
-    found = suite.run(settings, out=out)
-    assert [(each.stage, each.role) for each in found.measurements] == [(s, r) for s in STAGES for r in ROLES]
-    assert all(len(each.samples_ms) >= 3 for each in found.measurements)
+    quick = QUICK | {"more_threads": (2,), "repetitions": 2, "process_runs": 1}
+    found = suite.run(Settings(int8_model=bundle, float32_model=float_bundle, **quick), out=out)
+    expected = {(stage, role, 1, 1) for stage in MODEL_STAGES for role in ROLES if stage != "folder"}
+    expected |= {(stage, role, 2, 1) for stage in ("invoke", "end_to_end") for role in ROLES}
+    expected |= {("invoke", role, 1, BATCH) for role in ROLES} | {("folder", role, 1, FOLDER_IMAGES) for role in ROLES}
+    keys = [each.key for each in found.measurements]
+    assert set(keys) == expected | {("import", NO_ROLE, 1, 1)}
+    assert len(keys) == len(set(keys))
+    assert [STAGES.index(stage) for stage, *_ in keys] == sorted(STAGES.index(stage) for stage, *_ in keys)
+    assert all(
+        len(each.samples_ms) >= (4 if each.stage in ("import", "cold_start") else 6) for each in found.measurements
+    )
+    assert all(len(each.repetitions) == 2 and each.ratio > 0 for each in found.measurements)
     assert load_suite(out) == found
-    assert {entry["group"] for entry in json.loads(out.read_text())["benchmarks"]} == set(STAGES)
-    about = found.measurements[0].about
+    about = found.find("decode", "int8").about
     assert (about["image"], about["num_threads"], about["input_px"]) == ("generated", 1, [12, 16])
+    assert about["model_bytes"] == bundle.stat().st_size
+    assert all(kb > 1000 for kb in found.find("cold_start", "int8").about["peaks_kb"])
     assert found.provenance["packages"]["pytest-benchmark"]
+    # Still pytest-benchmark's own: its statistics are those of all samples.
+    written = json.loads(out.read_text())["benchmarks"]
+    assert {entry["group"] for entry in written} == {*MODEL_STAGES, "import"}
+    assert all(entry["stats"]["rounds"] == len(entry["stats"]["data"]) for entry in written)
 
 
-def test_measures_on_a_picture_of_the_data_set(bundle, float_bundle, picture, tmp_path):
+def test_any_bundles_are_measured_under_the_names_of_their_files(bundle, picture, tmp_path):
+    # A model of the cell view, whose cells must be found first, and one without a sibling of the other variant.
+    looking = tiny_model.save(
+        tmp_path / "leukolite-looking.tflite", tiny_model.bundle_bytes(input=tiny_model.CELL_SPEC)
+    )
     picture("data/TEST/RED/cell.jpg")
-    settings = Settings(int8_model=bundle, float32_model=float_bundle, data_dir=tmp_path / "data", **QUICK)
-    assert suite.run(settings, out=tmp_path / "run.json").measurements[0].about["image"] == "cell.jpg"
+    models = {"int8_model": None, "float32_model": None, "bundles": (bundle, looking)}
+    found = suite.run(Settings(data_dir=tmp_path / "data", **QUICK | models), out=tmp_path / "run.json")
+    assert {each.role for each in found.measurements} == {NO_ROLE, "tiny-int8", "looking"}
+    assert [each.role for each in found.measurements if each.stage == "locate"] == ["looking"]
+    assert "| locate" in tabulated.to_markdown(found)
+    assert found.find("decode", "looking").about["image"] == "cell.jpg"
 
 
 @pytest.mark.parametrize(
@@ -74,15 +100,25 @@ def test_models_that_cannot_be_measured_are_refused(bundle, float_bundle, tmp_pa
             suite.run(Settings(int8_model=int8, float32_model=float32, **QUICK), out=tmp_path / "run.json")
 
 
-@pytest.mark.parametrize(("option", "status"), [("--benchmark-max-time=0.001", 0), ("--benchmark-disable", 4)])
-def test_plain_pytest_measures_or_fails(bundle, float_bundle, tmp_path, option, status):
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        ([], 0, None),
+        (["--benchmark-disable"], 4, "expected a run that measures, got pytest-benchmark switched off"),
+        (["-p", "tests.benchmarks.spread"], 4, "expected a run that measures, got pytest-benchmark switched off"),
+        (["-k", "nothing"], 5, "expected the benchmark suite to run a measurement, got none;"),
+        (["--int8-model=/no/such.tflite"], 4, "expected a TFLite model at /no/such.tflite"),
+    ],
+)
+def test_plain_pytest_measures_or_fails(bundle, float_bundle, tmp_path, options, status, said):
     out = tmp_path / "run.json"
-    models = [f"--int8-model={bundle}", f"--float-model={float_bundle}"]
-    command = [sys.executable, "-m", "pytest", "benchmarks", f"--benchmark-json={out}", option, *models]
+    given = [f"--int8-model={bundle}", f"--float-model={float_bundle}", f"--benchmark-json={out}", *QUICK_OPTIONS]
+    command = [sys.executable, "-m", "pytest", "benchmarks", *given, *options]
     done = subprocess.run(command, cwd=suite.CHECKOUT, capture_output=True, text=True)
     assert done.returncode == status, done.stdout + done.stderr
     if status == 0:
-        assert len(load_suite(out).measurements) == len(STAGES) * len(ROLES)
+        assert len(load_suite(out).measurements) == len(MODEL_STAGES) * len(ROLES) + 1 + len(ROLES)  # and a batch
     else:
+        assert said in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
-        assert not out.exists()
+        assert not out.exists() or out.stat().st_size == 0

@@ -19,7 +19,7 @@ from tests.tiny_model import CELL_SPEC, bundle_bytes
 PLAN = Plan(num_runs=3, min_secs=0, warmup_runs=2, warmup_min_secs=0)
 LATENCY = {
     "init_ms", "warmup_first_ms", "warmup_avg_ms", "num_warmup_runs", "avg_ms", "min_ms", "max_ms", "median_ms",
-    "std_ms", "p5_ms", "p90_ms", "p95_ms", "p99_ms", "num_runs", "samples_ms",
+    "std_ms", "p5_ms", "p90_ms", "p95_ms", "p99_ms", "iqr_ms", "mad_ms", "num_runs", "samples_ms",
 }  # fmt: skip
 
 

@@ -126,3 +126,13 @@ def test_this_machine_answers_or_does_not(tmp_path):
 @pytest.mark.parametrize(("load", "busy"), [(0.0, False), (2.0, False), (2.01, True)])
 def test_half_of_the_processors_is_busy(load, busy):
     assert is_busy(load, cpus=4) is busy
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"), [(("1500000\n", "600000\n"), (1500.0, 600.0)), (("", "fast"), ()), ((), ())]
+)
+def test_clocks_in_the_order_of_the_processors(tmp_path, texts, found):
+    board = boards.make(tmp_path)
+    for number, text in enumerate(texts):
+        boards.write(tmp_path / f"sys/devices/system/cpu/cpu{number}/cpufreq/scaling_cur_freq", text)
+    assert board.frequencies_mhz == found

@@ -24,6 +24,7 @@ def test_statistics_by_hand():
     found = Statistics.of([3.0, 1.0, 2.0, 5.0, 4.0])
     assert (found.avg_ms, found.min_ms, found.max_ms, found.median_ms, found.num_runs) == (3.0, 1.0, 5.0, 3.0, 5)
     assert found.std_ms == pytest.approx(2**0.5)
+    assert (found.iqr_ms, found.mad_ms) == (2.0, 1.0)  # 2 to 4; the distances from 3 are 0, 1, 1, 2, 2
     percentiles = (found.p5_ms, found.p90_ms, found.p95_ms, found.p99_ms)
     assert percentiles == pytest.approx((1.2, 4.6, 4.8, 4.96))
 
@@ -31,7 +32,7 @@ def test_statistics_by_hand():
 def test_statistics_of_one_call():
     found = Statistics.of([7.0])
     assert {found.avg_ms, found.min_ms, found.max_ms, found.median_ms, found.p5_ms, found.p99_ms} == {7.0}
-    assert (found.std_ms, found.num_runs) == (0.0, 1)
+    assert (found.std_ms, found.iqr_ms, found.mad_ms, found.num_runs) == (0.0, 0.0, 0.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_json_has_the_contracts_names():
     found = Timing((9.0, 5.0), (1.0, 2.0, 3.0)).to_json()
     assert list(found) == [
         "warmup_first_ms", "warmup_avg_ms", "num_warmup_runs", "avg_ms", "min_ms", "max_ms", "median_ms", "std_ms",
-        "p5_ms", "p90_ms", "p95_ms", "p99_ms", "num_runs", "samples_ms",
+        "p5_ms", "p90_ms", "p95_ms", "p99_ms", "iqr_ms", "mad_ms", "num_runs", "samples_ms",
     ]  # fmt: skip
     assert (found["warmup_first_ms"], found["warmup_avg_ms"], found["num_warmup_runs"]) == (9.0, 7.0, 2)
     assert (found["median_ms"], found["num_runs"], found["samples_ms"]) == (2.0, 3, [1.0, 2.0, 3.0])
