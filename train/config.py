@@ -193,7 +193,7 @@ PRESETS = {
         qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.5),
     ),
     # A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a
-    # twentieth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
+    # ninth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
     # says (docs/recipe.md, and why it is not shipped).
     "cell": Settings(
         network=NetworkSettings(
@@ -201,14 +201,14 @@ PRESETS = {
             image_width_px=320,
             crop_px=96,
             zoom=0.75,
-            widths=(16, 32, 48, 64),
+            widths=(24, 48, 72, 96),
             strided=2,
             towers=1,
             white_balance=True,
             blind=False,
         ),
-        float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=0.5),
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=0.5),
+        float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.
     "quick": Settings(
