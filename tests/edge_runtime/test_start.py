@@ -13,7 +13,7 @@ from edge_runtime.sample import sample_jpeg
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("numpy", "PIL.Image", "ai_edge_litert.interpreter")  # the floor that a start is measured against
-OURS = {"edge_runtime", "edge_runtime.__main__", "edge_runtime.command", "edge_runtime.errors"}
+OURS = {"edge_runtime", "edge_runtime.__main__", "edge_runtime.command", "edge_runtime.errors", "edge_runtime.options"}
 # What argparse imports when it is used is among it.
 PARSING = ("argparse", "collections.abc", "gc", "locale", "shutil", "signal", "textwrap", "threading", "typing")
 
@@ -21,7 +21,19 @@ CLASSIFYING = OURS | {
     f"edge_runtime.{name}"
     for name in (
         *("bundle", "card", "classifier", "files", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
-        *("locate", "model", "native", "parallel", "progress", "quantization", "squares", "view", "white"),
+        *(
+            "locate",
+            "model",
+            "native",
+            "parallel",
+            "progress",
+            "quantization",
+            "squares",
+            "table",
+            "terminal",
+            "view",
+            "white",
+        ),
     )
 }
 # zipfile and json for the card, hashlib for digests.

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from edge_runtime import classifier as device_module
+from edge_runtime import jpeg
 from edge_runtime import view as training_module
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
@@ -186,7 +187,8 @@ def test_another_rule_on_one_side_is_noticed(generated, files, device, monkeypat
 
 @pytest.fixture
 def decoded_sizes(monkeypatch):
-    """The width and height at which each JPEG is decoded, in order."""
+    """The width and height at which Pillow decodes each JPEG, in order; test_jpeg.py holds simplejpeg to it."""
+    monkeypatch.setattr(jpeg, "_decoder", lambda: None)
     sizes, load = [], JpegImageFile.load
 
     def spy(picture):
