@@ -18,7 +18,8 @@ FIXED_POINT = 1e-3
 
 def sums(content: bytes, pictures: Iterable[Any]) -> tuple[Any, Any, float]:
     """Evidence summed over positions with the bias added, and the logits, both [n, classes], and how far they may be
-    apart: half a step of each int8 tensor between the feature maps and the logits, which are rounded to it.
+    apart: half a step of each int8 tensor between the feature maps and the logits, which are rounded to it. Sums are
+    cut to the range of int8 logits, at whose end those of a picture that the network is very sure of are.
     """
     graph = read_graph(content)
     head = find_head(graph, name="it")
@@ -26,7 +27,10 @@ def sums(content: bytes, pictures: Iterable[Any]) -> tuple[Any, Any, float]:
     model = Model(with_outputs(content, [*head.maps, logits]))
     outputs = [model.predict_all(picture)[1] for picture in pictures]
     added = [evidence(features, head).sum(axis=(0, 1)) + head.bias for *features, _ in outputs]
-    return np.stack(added), np.stack([logits for *_, logits in outputs]), _tolerance(graph, head)
+    if logits.scales:
+        lowest, highest = (np.array((-128, 127)) - logits.zero_points[0]) * logits.scales[0]
+        added = np.clip(added, lowest, highest)
+    return np.stack(added), np.stack([each for *_, each in outputs]), _tolerance(graph, head)
 
 
 def _tolerance(graph: Graph, head: Head) -> float:
