@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import race
+from benchmarks import picture, race
 from edge_runtime.classifier import Classifier
-from edge_runtime.dataset import open_dataset
 from edge_runtime.markdown import table
 from edge_runtime.parallel import classify_all, cores
 
@@ -19,10 +18,9 @@ WANTED = 0.9
 
 
 def measure(models: Sequence[Path], *, data: Path, images: int, rounds: int) -> dict[str, Any]:
-    """The report of a race for each model over the first so many TEST pictures."""
+    """The report of a race for each model over so many TEST pictures."""
     started, load = time.time(), os.getloadavg()[0]
-    paths = [image.path for image in open_dataset(data, split="TEST").images]
-    paths = paths[:: max(1, len(paths) // images)][:images]
+    paths = picture.spread(data, images)
     races = {}
     for path in models:
         classifier = Classifier(path).load()

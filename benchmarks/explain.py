@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.race import thread_ms
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import LabelledImage, open_dataset
 from edge_runtime.errors import LeukoliteError, show
@@ -120,7 +121,7 @@ def _measure(path: Path, images: Sequence[LabelledImage], *, runs: int) -> Measu
         explaining_ms=tuple(explaining),
         classify_ms=tuple(classified),
         explain_ms=tuple(explained),
-        draw_ms=tuple(_cpu_ms(png, each) for each in explanations[:PICTURES]),
+        draw_ms=tuple(map(thread_ms(png), explanations[:PICTURES])),
         on_cells=tuple(share for share, _ in shares),
         area_of_cells=tuple(area for _, area in shares),
     )
@@ -130,19 +131,13 @@ def in_turn(first: Call, second: Call, given: Sequence[Any], *, runs: int) -> tu
     """The milliseconds of processor time that each takes for everything given, `runs` times, in changing order."""
     for call in (first, second) * WARMUP_RUNS:
         call(given[0])
+    timed = thread_ms(first), thread_ms(second)
     samples: tuple[list[float], list[float]] = ([], [])
     for number in range(runs):
         for each in given:
             for which in (0, 1) if number % 2 else (1, 0):
-                samples[which].append(_cpu_ms((first, second)[which], each))
+                samples[which].append(timed[which](each))
     return samples
-
-
-def _cpu_ms(call: Call, given: Any) -> float:
-    """Of this thread: other processes of a busy machine do not count."""
-    started = time.thread_time()
-    call(given)
-    return round(1e3 * (time.thread_time() - started), 6)
 
 
 def on_cells(explanation: Explanation) -> tuple[float, float] | None:

@@ -49,6 +49,12 @@ def choose(data: str | os.PathLike[str] | None) -> Path | None:
     )
 
 
+def spread(data: str | os.PathLike[str], count: int) -> list[str]:
+    """The paths of so many images of split TEST, or of all where there are fewer, evenly over the data set."""
+    paths = [image.path for image in open_dataset(data, split="TEST").images]
+    return paths[:: max(1, len(paths) // count)][:count]
+
+
 def generate() -> Picture:
     """The made-up field of edge_runtime/sample.py."""
     return Picture(name=GENERATED, content=sample_jpeg())

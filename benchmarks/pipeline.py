@@ -15,7 +15,6 @@ from benchmarks.usual import Usual
 from edge_runtime import jpeg
 from edge_runtime.card import read_model
 from edge_runtime.classifier import Classifier
-from edge_runtime.dataset import open_dataset
 from edge_runtime.image import read_bytes
 from edge_runtime.markdown import table
 from edge_runtime.view import CELL, FIELD, View
@@ -40,8 +39,7 @@ def _pictures(data: Path | None, count: int) -> list[bytes]:
     """The bytes of so many pictures, evenly over TEST; the generated one where there is no data set."""
     if data is None:
         return [picture.generate().content]
-    paths = [image.path for image in open_dataset(data, split="TEST").images]
-    return [read_bytes(path) for path in paths[:: max(1, len(paths) // count)][:count]]
+    return [read_bytes(path) for path in picture.spread(data, count)]
 
 
 def _race(path: Path, contents: Sequence[bytes], *, repeats: int) -> Race:

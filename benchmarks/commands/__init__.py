@@ -1,3 +1,29 @@
 """The commands of `python -m benchmarks`, a module for each group of them; `add` registers a module's commands."""
 
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from edge_runtime.command import DONE, FAILED, note
+
 PROG = "benchmarks"
+
+
+def publish(text: str, *, page: str | Path | None, name: str) -> None:
+    """Print a table; where a page is given, it is that page's figure of this name as well.
+
+    Raises LeukoliteError when the page has no such figure, or cannot be written.
+    """
+    from benchmarks import readme
+
+    if page:
+        readme.update(page, name, text)
+    sys.stdout.write(text)
+
+
+def settle(shortfalls: Iterable[str]) -> int:
+    """Say what is not as it should be, a line each; the status: FAILED where there is any."""
+    lines = list(shortfalls)
+    for line in lines:
+        note(PROG, line)
+    return FAILED if lines else DONE

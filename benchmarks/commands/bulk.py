@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.commands import PROG
-from edge_runtime.command import DONE, FAILED, Parser, note
+from benchmarks.commands import PROG, settle
+from edge_runtime.command import DONE, Parser, note
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -46,10 +46,7 @@ def _bulk(args: argparse.Namespace) -> int:
     rates.save(report, args.out)
     rates.draw(report, args.out.with_suffix(".png"))
     sys.stdout.write(rates.to_markdown(report))
-    missed = list(rates.shortfalls(report))
-    for each in missed:
-        note(PROG, each)
-    return FAILED if missed else DONE
+    return settle(rates.shortfalls(report))
 
 
 def _billion(args: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from benchmarks.commands import PROG
-from edge_runtime.command import DONE, FAILED, Parser, note
+from benchmarks.commands import PROG, publish, settle
+from edge_runtime.command import DONE, Parser, note
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -50,10 +50,7 @@ def _compare(args: argparse.Namespace) -> int:
     sys.stdout.write(verdicts.to_markdown(differences))
     for caveat in verdicts.caveats(old, new):
         note(PROG, caveat)
-    too_slow = verdicts.too_slow(differences, limit)
-    for complaint in too_slow:
-        note(PROG, complaint)
-    return FAILED if too_slow else DONE
+    return settle(verdicts.too_slow(differences, limit))
 
 
 def _noise(args: argparse.Namespace) -> int:
@@ -68,7 +65,7 @@ def _noise(args: argparse.Namespace) -> int:
 
 def _error_rates(args: argparse.Namespace) -> int:
     """Simulate the errors."""
-    from benchmarks import error_rates, noise, readme
+    from benchmarks import error_rates, noise
     from edge_runtime.files import write_json
     from edge_runtime.progress import progress
 
@@ -79,9 +76,7 @@ def _error_rates(args: argparse.Namespace) -> int:
         )
     write_json(args.out, error_rates.to_json(rates))
     text = error_rates.to_markdown(rates)
-    if args.readme:
-        readme.update(args.readme, "error-rates", text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name="error-rates")
     return DONE
 
 

@@ -1,12 +1,11 @@
 """Try the gate: damaged models through it, and its errors by simulation."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from benchmarks.commands import PROG
+from benchmarks.commands import publish, settle
 from benchmarks.config import Settings
-from edge_runtime.command import DONE, FAILED, Parser, note
+from edge_runtime.command import DONE, Parser
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -39,7 +38,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _mutations(args: argparse.Namespace) -> int:
     """Run the campaign; status 1 when the gate let a mutant pass that loses too much, or failed one that does not."""
-    from benchmarks import campaign, caught, readme
+    from benchmarks import campaign, caught
     from edge_runtime.files import write_json
     from edge_runtime.progress import progress
 
@@ -50,18 +49,16 @@ def _mutations(args: argparse.Namespace) -> int:
         trials = campaign.run(settings, advance=advance)
     write_json(args.out, campaign.to_json(settings, trials))
     text = caught.to_markdown(trials)
-    if args.readme:
-        readme.update(args.readme, "mutations", text)
-    sys.stdout.write(text)
-    wrong = [*caught.missed(trials), *caught.accused(trials)]
-    for trial in wrong:
-        note(PROG, f"{trial.name}: {trial.verdict}, though its worst figure is {trial.excess} beyond its limit")
-    return FAILED if wrong else DONE
+    publish(text, page=args.readme, name="mutations")
+    return settle(
+        f"{trial.name}: {trial.verdict}, though its worst figure is {trial.excess} beyond its limit"
+        for trial in (*caught.missed(trials), *caught.accused(trials))
+    )
 
 
 def _power(args: argparse.Namespace) -> int:
     """Simulate the gate's errors."""
-    from benchmarks import power, readme
+    from benchmarks import power
     from edge_runtime.files import write_json
     from edge_runtime.progress import progress
 
@@ -71,9 +68,7 @@ def _power(args: argparse.Namespace) -> int:
     write_json(args.out, power.to_json(settings, cases))
     power.draw(cases, args.out.with_suffix(".png"), limit=settings.limit)
     text = power.to_markdown(cases, limit=settings.limit, repeats=settings.repeats)
-    if args.readme:
-        readme.update(args.readme, "power", text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name="power")
     return DONE
 
 

@@ -1,9 +1,9 @@
 """Tell what other commands measured: the report, tables and figures of pages."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from benchmarks.commands import publish
 from edge_runtime.command import DONE, Parser
 
 
@@ -72,7 +72,7 @@ def _report(args: argparse.Namespace) -> int:
 
 def _seeds(args: argparse.Namespace) -> int:
     """Tabulate the seeds."""
-    from benchmarks import readme, seeds
+    from benchmarks import seeds
     from edge_runtime.files import write_atomic, write_json
 
     found = seeds.gather(args.reports)
@@ -80,15 +80,13 @@ def _seeds(args: argparse.Namespace) -> int:
     write_atomic(args.out, [text.encode()])
     if args.json:
         write_json(args.json, found.to_json())
-    if args.readme:
-        readme.update(args.readme, args.name, text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name=args.name)
     return DONE
 
 
 def _subsets(args: argparse.Namespace) -> int:
     """Divide a report."""
-    from benchmarks import readme, subsets
+    from benchmarks import subsets
     from edge_runtime.files import write_atomic
     from edge_runtime.groups import read_groups
     from edge_runtime.report import load_report
@@ -97,9 +95,7 @@ def _subsets(args: argparse.Namespace) -> int:
     text = "".join(subsets.to_markdown(load_report(args.report), read_groups(args.groups), judgement=judgement))
     text = (subsets.describe_trial(args.trial) if args.trial else "") + text
     write_atomic(args.out, [text.encode()])
-    if args.readme:
-        readme.update(args.readme, "subsets", text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name="subsets")
     return DONE
 
 
@@ -114,11 +110,9 @@ def _figure(args: argparse.Namespace) -> int:
 
 def _tested(args: argparse.Namespace) -> int:
     """Tabulate tested.jsonl."""
-    from benchmarks import readme, tested
+    from benchmarks import tested
     from edge_runtime.trial import combinations
 
     text = tested.to_markdown(combinations())
-    if args.readme:
-        readme.update(args.readme, "tested", text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name="tested")
     return DONE

@@ -1,14 +1,13 @@
 """Measure the runtime: beside what one would write oneself, its starts, all cores, its size, what explaining costs."""
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands import PROG
+from benchmarks.commands import publish, settle
 from benchmarks.config import Settings
-from edge_runtime.command import DONE, FAILED, Parser, note
+from edge_runtime.command import DONE, Parser
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -83,40 +82,30 @@ def _cores(args: argparse.Namespace) -> int:
 
 def _tell(args: argparse.Namespace, name: str, text: str, found: Mapping[str, Any]) -> int:
     """Write and print what was measured."""
-    from benchmarks import readme
     from edge_runtime.files import write_json
 
     write_json(args.out, found)
-    if args.readme:
-        readme.update(args.readme, name, text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name=name)
     return DONE
 
 
 def _size(args: argparse.Namespace) -> int:
     """Tabulate sizes."""
-    from benchmarks import readme, size
+    from benchmarks import size
 
     text = size.to_markdown(size.measure())
-    if args.readme:
-        readme.update(args.readme, "size", text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name="size")
     return DONE
 
 
 def _explain(args: argparse.Namespace) -> int:
     """Measure and draw; status 1 when explaining costs more than it may."""
-    from benchmarks import contact_sheet, explain, readme
+    from benchmarks import contact_sheet, explain
     from edge_runtime.files import write_atomic, write_json
 
     report = explain.measure(args.models, args.data, runs=args.runs, per_class=args.per_class)
     write_json(args.out, report.to_json())
     write_atomic(args.out.with_suffix(".jpg"), [contact_sheet.sheet(args.models, args.data)])
     text = explain.to_markdown(report)
-    if args.readme:
-        readme.update(args.readme, "explain", text)
-    sys.stdout.write(text)
-    missed = list(explain.shortfalls(report))
-    for each in missed:
-        note(PROG, each)
-    return FAILED if missed else DONE
+    publish(text, page=args.readme, name="explain")
+    return settle(explain.shortfalls(report))

@@ -6,9 +6,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.commands import PROG
+from benchmarks.commands import PROG, publish, settle
 from benchmarks.config import PRESETS, Settings, numbers
-from edge_runtime.command import DONE, FAILED, Parser, note
+from edge_runtime.command import DONE, Parser, note
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -101,14 +101,12 @@ def _sustain(args: argparse.Namespace, settings: Settings) -> int:
     if args.table:
         write_atomic(args.table, [text.encode()])
     sys.stdout.write(text)
-    for cause in result.invalid_because:
-        note(PROG, f"void, because the board slowed down: {cause}")
-    return FAILED if result.invalid_because else DONE
+    return settle(f"void, because the board slowed down: {cause}" for cause in result.invalid_because)
 
 
 def _input(args: argparse.Namespace) -> int:
     """Measure the input pipeline."""
-    from benchmarks import input_rate, readme
+    from benchmarks import input_rate
     from edge_runtime.files import write_atomic, write_json
 
     found = input_rate.measure(args.data, rounds=args.rounds, seconds=args.seconds, history=args.history)
@@ -116,25 +114,18 @@ def _input(args: argparse.Namespace) -> int:
     write_json(args.out, found.to_json())
     if args.table:
         write_atomic(args.table, [text.encode()])
-    if args.readme:
-        readme.update(args.readme, "input", text)
-    sys.stdout.write(text)
+    publish(text, page=args.readme, name="input")
     return DONE
 
 
 def _memory(args: argparse.Namespace) -> int:
     """Measure the memory of training; status 1 when it is not within bounds."""
-    from benchmarks import growth, memory, readme
+    from benchmarks import growth, memory
 
     options = tuple(shlex.split(args.train_options))
     settings = memory.Settings(images=args.images, work_dir=args.work, options=options, seed=args.seed)
     report = memory.measure(settings, out=args.out, fresh=args.fresh, tell=lambda text: note(PROG, text))
     growth.draw(report, args.out.with_suffix(".png"))
     text = growth.to_markdown(report)
-    if args.readme:
-        readme.update(args.readme, "memory", text)
-    sys.stdout.write(text)
-    missed = list(growth.shortfalls(report))
-    for each in missed:
-        note(PROG, each)
-    return FAILED if missed else DONE
+    publish(text, page=args.readme, name="memory")
+    return settle(growth.shortfalls(report))
