@@ -29,7 +29,7 @@ def make_bundle(
     *,
     variant: str,
     settings: Settings,
-    calibration: Calibration | None = None,
+    calibration: Calibration | None = None
 ) -> tuple[bytes, EvalReport]:
     """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
@@ -66,6 +66,7 @@ def input_of(network: Mapping[str, Any]) -> InputSpec:
         field_width=field[1],
         white_balance=network["white_balance"],
         zoom=network["zoom"],
+        stain_normalization=network.get("stain_normalization", False),  # runs from before there was one
     )
 
 
@@ -74,8 +75,8 @@ def describe(
     run: Mapping[str, Any],
     *,
     variant: str,
-    accuracy: Mapping[str, Any] | None,
-    calibration: Calibration | None = None,
+    accuracy: Mapping[str, Any] | None
+    calibration: Calibration | None = None
 ) -> Card:
     """The card of a converted model."""
     loaded = Model(model)
@@ -96,7 +97,7 @@ def describe(
             "operating_point": run["operating_point"],
             "seed": run["settings"]["seed"],
             "commit": run["provenance"]["commit"],
-            "calibration": calibration.summary() if calibration else None,
+            "calibration": calibration.summary() if calibration else None
         },
         accuracy=accuracy,
         golden=golden_record(loaded),

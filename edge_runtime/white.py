@@ -12,7 +12,7 @@ from edge_runtime.squares import Squares
 WHITE = 220.0  # what empty glass becomes in each channel: bright, with room above it for what is brighter
 _BLACK = 20.0  # mean of the channels; darker squares are fill beside the picture, or no light at all
 _BRIGHTEST = 0.25  # of the squares are taken for glass: a crowded field has no more
-_DARKEST_GLASS = 60.0  # a channel darker than that is not made brighter any further, but for its noise
+DARKEST_GLASS = 60.0  # a channel darker than that is not made brighter any further, but for its noise
 
 Color = npt.NDArray[np.float32]
 
@@ -35,7 +35,7 @@ def glass(squares: Squares) -> Color:
 
 def balance(pixels: Pixels, glass_color: Color) -> Pixels:
     """Pixels of a field with that glass, uint8 of any shape [..., 3], each channel scaled so that glass is WHITE."""
-    gains = WHITE / np.maximum(glass_color, _DARKEST_GLASS)
+    gains = WHITE / np.maximum(glass_color, DARKEST_GLASS)
     tables = np.arange(256, dtype=np.float32)[:, np.newaxis] * gains
     tables = np.minimum(np.rint(tables), 255).astype(np.uint8)
     return np.stack([tables[pixels[..., channel], channel] for channel in range(3)], axis=-1)
