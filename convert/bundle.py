@@ -24,12 +24,7 @@ from edge_runtime.view import CELL, FIELD
 
 
 def make_bundle(
-    model: bytes,
-    run: Mapping[str, Any],
-    *,
-    variant: str,
-    settings: Settings,
-    calibration: Calibration | None = None
+    model: bytes, run: Mapping[str, Any], *, variant: str, settings: Settings, calibration: Calibration | None = None
 ) -> tuple[bytes, EvalReport]:
     """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
@@ -75,8 +70,8 @@ def describe(
     run: Mapping[str, Any],
     *,
     variant: str,
-    accuracy: Mapping[str, Any] | None
-    calibration: Calibration | None = None
+    accuracy: Mapping[str, Any] | None,
+    calibration: Calibration | None = None,
 ) -> Card:
     """The card of a converted model."""
     loaded = Model(model)
@@ -97,7 +92,7 @@ def describe(
             "operating_point": run["operating_point"],
             "seed": run["settings"]["seed"],
             "commit": run["provenance"]["commit"],
-            "calibration": calibration.summary() if calibration else None
+            "calibration": calibration.summary() if calibration else None,
         },
         accuracy=accuracy,
         golden=golden_record(loaded),
