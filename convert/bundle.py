@@ -24,7 +24,12 @@ from edge_runtime.view import CELL, FIELD
 
 
 def make_bundle(
-    model: bytes, run: Mapping[str, Any], *, variant: str, settings: Settings, calibration: Calibration | None = None
+    model: bytes,
+    run: Mapping[str, Any],
+    *,
+    variant: str,
+    settings: Settings,
+    calibration: Calibration | None = None,
 ) -> tuple[bytes, EvalReport]:
     """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
@@ -61,7 +66,7 @@ def input_of(network: Mapping[str, Any]) -> InputSpec:
         field_width=field[1],
         white_balance=network["white_balance"],
         zoom=network["zoom"],
-        stain_normalization=network.get("stain_normalization", False),  # runs from before there was one
+        stain_normalization=network.get("stain_normalization", False),  # not in runs from before there was one
     )
 
 
