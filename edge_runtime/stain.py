@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_runtime.image import Pixels
 from edge_runtime.locate import Cell
-from edge_runtime.squares import Squares
+from edge_runtime.squares import Squares, median
 from edge_runtime.white import DARKEST_GLASS, WHITE, Color
 
 # Densities (-ln of the share of the glass' light that is let through; red, green, blue) that red cells and nuclei get:
@@ -99,7 +99,7 @@ def normalize(pixels: Pixels, matrix: Matrix, *, glass: Color) -> Pixels:
 
 def _middle(colors: npt.NDArray[np.float32]) -> Color:
     """The median of colours [n, 3], channel by channel."""
-    return np.asarray(np.median(colors, axis=0), np.float32)
+    return median(np.ascontiguousarray(colors.T))
 
 
 def _density(color: Color, glass: Color) -> Matrix:

@@ -93,7 +93,8 @@ def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: Vi
 def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
     """As much of the field around the middle of each cell as the view shows, uint8 [n, height_px, width_px, 3]."""
     height, width = view.shown_px
-    crops = np.full((len(cells), height, width, 3), BACKGROUND, np.uint8)
+    black = bytearray(BACKGROUND) * (len(cells) * height * width)  # np.full repeats three values slowly
+    crops = np.frombuffer(black, np.uint8).reshape(len(cells), height, width, 3)
     for crop, cell in zip(crops, cells, strict=True):
         _copy_around(cell, pixels, crop)
     if not cells or (height, width) == (view.height_px, view.width_px):
