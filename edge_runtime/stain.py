@@ -52,8 +52,9 @@ def dyes(squares: Squares, cell: Cell, *, glass: Color) -> Dyes:
     """
     side = squares.side_px
     inside = np.s_[cell.top_px // side : cell.bottom_px // side, cell.left_px // side : cell.right_px // side]
-    stain = squares.stain[inside]
-    nucleus = _middle(squares.means[inside][stain >= (stain.min() + stain.max()) / 2])
+    around = Squares(squares.means[inside], side)
+    stain = around.stain
+    nucleus = _middle(around.means[stain >= (stain.min() + stain.max()) / 2])
     beside = np.ones(squares.means.shape[:2], np.bool_)
     beside[inside] = False
     means = squares.means[::2, ::2][beside[::2, ::2]]  # red cells are many: every fourth square tells as much
