@@ -212,8 +212,8 @@ PRESETS = {
         float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
         qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
     ),
-    # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are practised
-    # for twice as long. Worse on cells from the microscope that it learned on, far better under shifts
+    # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are
+    # practised, for twice as long. Worse on cells from the microscope that it learned on, far better under shifts
     # (docs/shifts.md); its widths fill the processor's vectors, three strides instead of pooling (docs/roofline.md).
     "portable": Settings(
         network=NetworkSettings(
