@@ -73,10 +73,11 @@ def saturate(pixels: Pixels, *, times: float) -> Pixels:
 
 def to_pixels(values: npt.NDArray[np.floating]) -> Pixels:
     """Values rounded and cut to 0 to 255."""
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    pixels: Pixels = np.rint(values).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def _look_up(pixels: Pixels, table: Values) -> Pixels:
     """Each value replaced by that of its channel's column, float [256, 3]."""
-    table = to_pixels(table)
-    return np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=-1)
+    rounded = to_pixels(table)
+    return np.stack([rounded[pixels[..., channel], channel] for channel in range(3)], axis=-1)

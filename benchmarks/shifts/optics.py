@@ -91,7 +91,7 @@ def vignette(pixels: Pixels, *, loss: float, middle: Point) -> Pixels:
 
 def _pixel(pixels: Pixels) -> float:
     """How many of the picture's pixels are as long as one of the reference."""
-    return min(pixels.shape[:2]) / REFERENCE_PX
+    return float(min(pixels.shape[:2]) / REFERENCE_PX)
 
 
 def _surround(pixels: Pixels, left: float, top: float, right: float, bottom: float) -> tuple[Pixels, int, int]:
