@@ -39,7 +39,8 @@ def curves_png(curves: Sequence[Curves]) -> bytes:
         axes.set_title("mean of the kinds" if kind == MEAN else kind, fontsize=9)
         axes.set(xticks=range(GRADES + 1), ylim=(0, 1))
         axes.grid(alpha=0.3)
-    figure.supxlabel("grade", fontsize=9)
+    for axes in panels[-1]:
+        axes.set_xlabel("grade", fontsize=9)
     figure.supylabel("balanced accuracy, by source cell", fontsize=9)
     handles, names = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8.5, frameon=False)
