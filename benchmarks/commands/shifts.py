@@ -122,14 +122,16 @@ def _models(texts: Sequence[str]) -> dict[str, Path]:
     from edge_runtime.classifier import Classifier
 
     models: dict[str, Path] = {}
+    digests: set[str] = set()
     for text in texts:
         name, path = ("", Path(text)) if Path(text).exists() or "=" not in text else _named(text)
         classifier = Classifier(path)
         name = name or f"{classifier.card.input.view} {classifier.card.variant}"
-        if name in models:
+        if name in models and classifier.digest not in digests:
             name = f"{name} ({classifier.digest[:8]})"
         if name in models:
             raise LeukoliteError(expected="different models", found=f"{show(name)} twice", remedy="name each once")
+        digests.add(classifier.digest)
         models[name] = path
     return models
 

@@ -44,6 +44,11 @@ def test_black_stays_black(smear):
     assert (colour.restain(smear, eosin=0.5, thiazine=0.5)[40:] == 0).all()
 
 
+def test_a_field_without_light_in_a_channel_is_no_reason_to_fail():
+    blue = np.full((60, 60, 3), (0, 0, 255), np.uint8)
+    assert (colour.restain(blue, eosin=2, thiazine=2) == blue).all()
+
+
 def test_a_stop_is_twice_the_light():
     pixels = np.full((2, 2, 3), (100, 100, 200), np.uint8)
     lit = colour.relight(pixels, stops=[1, -1, 1])

@@ -36,7 +36,7 @@ def test_a_model_blind_to_colour_holds_where_one_that_hangs_on_it_falls(tinted, 
     never = [0, 0, 0]
     # Brighter than 0.4 in the mean; and greener than red and blue are together.
     blind = model(monkeypatch, tmp_path / "blind.tflite", [never, never, [8, 8, 8], never], [-99, 0, -9.6, -99])
-    seeing = model(monkeypatch, tmp_path / "seeing.tflite", [never, never, [-20, 40, -20], never], [-99, 0, -4, -99])
+    seeing = model(monkeypatch, tmp_path / "seeing.tflite", [never, never, [-20, 40, -20], never], [-99, 0, -8, -99])
     chosen = sample(tinted, groups=None, per_source=1, seed=1)
     (tmp_path / "SHA256SUMS").unlink()  # it lists the last one written
     measured = measure({"blind": blind, "seeing": seeing}, tinted, chosen, kinds=KINDS, seed=1)
