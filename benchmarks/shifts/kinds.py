@@ -13,7 +13,6 @@ Random = np.random.Generator
 
 MICROSCOPE = "microscope"
 _MIXED = 0.25  # of another channel's density, for one of the own
-_MOST_OF_ALL = 3.0  # the grade that each kind reaches at most where all come together
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,13 @@ def _vignette(pixels: Pixels, level: float, random: Random) -> Pixels:
 
 
 def _microscope(pixels: Pixels, level: float, random: Random) -> Pixels:
-    """All of the others, one after the other as light meets them, each as strong as chance has it up to a grade.
+    """All of the others, one after the other as light meets them, each as strong as chance has it up to the level.
 
     Of larger and smaller, and of blurred and sharpened, one.
     """
     left_out = {pair[int(random.random() < 0.5)] for pair in (("larger", "smaller"), ("blur", "sharpening"))}
     for kind in _SINGLE:
-        grade, own = _MOST_OF_ALL * level * random.random(), np.random.default_rng(random.integers(2**63))
+        grade, own = GRADES * level * random.random(), np.random.default_rng(random.integers(2**63))
         if kind.name not in left_out:
             pixels = kind.change(pixels, kind.level(grade), own)
     return pixels
@@ -180,7 +179,12 @@ _SINGLE = (
         lambda pixels, level, random: sensor.compress(pixels, quality=level),
     ),
 )
-_ALL = Kind(MICROSCOPE, "of all of these together", (0, 0.2, 0.4, 0.6, 0.8, 1), _microscope)
+_ALL = Kind(
+    MICROSCOPE,
+    "of all of these, each by chance from 0 to that share of its grades",
+    (0, 0.2, 0.4, 0.6, 0.8, 1),
+    _microscope,
+)
 
 KINDS = {kind.name: kind for kind in (*_SINGLE, _ALL)}
 """By name, in the order in which light meets them; at last all of them together."""

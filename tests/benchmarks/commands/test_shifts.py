@@ -1,11 +1,17 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.readme import is_current
+from benchmarks.shifts import tables
+from benchmarks.shifts.answers import read
+from benchmarks.shifts.curves import trace
 
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "shifts.md"
 NAMES = ("shifts", "shift-levels")
 
 
@@ -51,6 +57,12 @@ def test_only_some_pictures_and_folds_as_one(colors, bundle, tmp_path, capsys):
     assert main(["shifts", "--measured", *parts]) == 0
     assert "4 pictures of 4 source cells" in capsys.readouterr().out
     assert main(["shifts", "--measured", parts[0], parts[0]]) == 2
+
+
+def test_the_page_is_what_was_measured():
+    measured = read(ROOT / "reports" / "shifts.json")
+    assert is_current(PAGE, "shifts", tables.to_markdown(measured, trace(measured)))
+    assert is_current(PAGE, "shift-levels", tables.levels())
 
 
 @pytest.mark.parametrize(
