@@ -29,16 +29,18 @@ def model(monkeypatch, path, weights, bias):
     """A float model with these weights of R, G and B for each label, which is never answered with BLUE or RED."""
     monkeypatch.setattr(tiny_model, "_WEIGHTS", np.array(weights, np.float32))
     monkeypatch.setattr(tiny_model, "_BIAS", np.array(bias, np.float32))
+    path.parent.mkdir()  # with a SHA256SUMS of its own
     return tiny_model.save(path, tiny_model.bundle_bytes(variant="float32"))
 
 
 def test_a_model_blind_to_colour_holds_where_one_that_hangs_on_it_falls(tinted, monkeypatch, tmp_path):
     never = [0, 0, 0]
     # Brighter than 0.4 in the mean; and greener than red and blue are together.
-    blind = model(monkeypatch, tmp_path / "blind.tflite", [never, never, [8, 8, 8], never], [-99, 0, -9.6, -99])
-    seeing = model(monkeypatch, tmp_path / "seeing.tflite", [never, never, [-20, 40, -20], never], [-99, 0, -8, -99])
+    blind = model(monkeypatch, tmp_path / "blind" / "m.tflite", [never, never, [8, 8, 8], never], [-99, 0, -9.6, -99])
+    seeing = model(
+        monkeypatch, tmp_path / "seeing" / "m.tflite", [never, never, [-20, 40, -20], never], [-99, 0, -8, -99]
+    )
     chosen = sample(tinted, groups=None, per_source=1, seed=1)
-    (tmp_path / "SHA256SUMS").unlink()  # it lists the last one written
     measured = measure({"blind": blind, "seeing": seeing}, tinted, chosen, kinds=KINDS, seed=1)
     flat, falling = (each.curves for each in curves.trace(measured))
     assert [flat[kind].area.value for kind in KINDS] == pytest.approx([1] * len(KINDS))
@@ -62,9 +64,10 @@ def test_each_answer_has_its_place(colors, bundle, float_bundle):
 
 
 def test_what_is_not_answered_is_told(colors, tmp_path):
-    shy = tiny_model.save(tmp_path / "shy.tflite", tiny_model.bundle_bytes(abstain_below=0.9))
-    blind = tiny_model.save(tmp_path / "cell.tflite", tiny_model.bundle_bytes(input=tiny_model.CELL_SPEC))
-    (tmp_path / "SHA256SUMS").unlink()
+    shy, blind = (tmp_path / name / "m.tflite" for name in ("shy", "cell"))
+    for path, changes in ((shy, {"abstain_below": 0.9}), (blind, {"input": tiny_model.CELL_SPEC})):
+        path.parent.mkdir()
+        tiny_model.save(path, tiny_model.bundle_bytes(**changes))
     dataset = open_dataset(colors, split="TEST")
     chosen = [shown for shown in sample(dataset, groups=None, per_source=1, seed=1) if shown.label == "DARK"]
     measured = measure({"shy": shy, "no cell": blind}, dataset, chosen, kinds=["blur"], seed=1)
