@@ -124,19 +124,13 @@ def _models(texts: Sequence[str]) -> dict[str, Path]:
     models: dict[str, Path] = {}
     digests: set[str] = set()
     for text in texts:
-        name, path = ("", Path(text)) if Path(text).exists() or "=" not in text else _named(text)
-        classifier = Classifier(path)
+        name, _, file = ("", "", text) if Path(text).exists() else text.rpartition("=")
+        classifier = Classifier(file)
         name = name or f"{classifier.card.input.view} {classifier.card.variant}"
         if name in models and classifier.digest not in digests:
             name = f"{name} ({classifier.digest[:8]})"
         if name in models:
             raise LeukoliteError(expected="different models", found=f"{show(name)} twice", remedy="name each once")
         digests.add(classifier.digest)
-        models[name] = path
+        models[name] = Path(file)
     return models
-
-
-def _named(text: str) -> tuple[str, Path]:
-    """NAME=FILE in two."""
-    name, _, path = text.partition("=")
-    return name, Path(path)

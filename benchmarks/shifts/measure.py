@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from queue import SimpleQueue
 
 from PIL import Image
@@ -79,13 +79,18 @@ def measure(
         for model, (name, classifier) in enumerate(zip(models, crew, strict=True))
     )
     return Measured(
-        data={"root": dataset.root.resolve().name, "split": dataset.split},
+        data={"root": dataset.root.resolve().name, "split": _splits(dataset, pictures)},
         labels=labels,
         pictures=tuple((shown.name, labels.index(shown.label), shown.source) for shown in pictures),
         seed=seed,
         answers=answers,
         provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
+
+
+def _splits(dataset: Dataset, pictures: Sequence[Shown]) -> str | None:
+    """The splits that the pictures are from, with whose folder their names begin; None where there are no splits."""
+    return "+".join(sorted({PurePath(shown.name).parts[0] for shown in pictures})) if dataset.split else None
 
 
 def upright(shown: Shown) -> Pixels:

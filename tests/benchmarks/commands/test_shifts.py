@@ -46,7 +46,8 @@ def test_measures_writes_draws_and_tells_again(colors, bundle, float_bundle, pag
     assert picture.read_bytes() == before
 
 
-def test_only_some_pictures_and_folds_as_one(colors, bundle, tmp_path, capsys):
+def test_only_some_pictures_and_folds_as_one(colors, picture, bundle, tmp_path, capsys):
+    picture("colors/TRAIN/RED/a.png")  # another split, of which none is asked for
     parts = []
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text(f"TEST/RED/{name}.png\nTEST/BLUE/{name}.png\n")
@@ -55,7 +56,7 @@ def test_only_some_pictures_and_folds_as_one(colors, bundle, tmp_path, capsys):
         assert main(["shifts", "--models", f"m={bundle}", "--data", str(colors), *only]) == 0
     capsys.readouterr()
     assert main(["shifts", "--measured", *parts]) == 0
-    assert "4 pictures of 4 source cells" in capsys.readouterr().out
+    assert "4 pictures of 4 source cells of TEST, " in capsys.readouterr().out
     assert main(["shifts", "--measured", parts[0], parts[0]]) == 2
 
 

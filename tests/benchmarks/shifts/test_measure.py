@@ -15,7 +15,7 @@ KINDS = ["light", "saturation", "blur"]
 
 @pytest.fixture
 def tinted(tmp_path):
-    """Three bluish dark and three reddish bright pictures, which colour tells apart as well as brightness."""
+    """Three bluish dark and three greenish bright pictures, which colour tells apart as well as brightness."""
     random = np.random.default_rng(0)
     for label, color in (("DARK", (40, 40, 70)), ("GREEN", (150, 220, 150))):
         (tmp_path / label).mkdir()
