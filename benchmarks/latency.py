@@ -108,10 +108,13 @@ class Suite:
 def load_suite(path: str | os.PathLike[str]) -> Suite:
     """Read the JSON of a run; LeukoliteError when it is none of this suite or its schema, or holds no measurement."""
     fields = read_json(path, what="a benchmark run")
-    if fields.get("schema_version", 1) != SCHEMA_VERSION:
+    version = fields.get("schema_version")
+    if version != SCHEMA_VERSION:
         raise LeukoliteError(
             expected=f"a run of schema {SCHEMA_VERSION}, with a reference workload, at {show(path)}",
-            found=f"one of schema {show(fields.get('schema_version', 1))}",
+            found="one that names none, as the first version's runs"
+            if version is None
+            else f"one of schema {version!r}",
             remedy="measure it again with `python -m benchmarks run` of this checkout",
         )
     try:

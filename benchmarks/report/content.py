@@ -21,7 +21,8 @@ _STYLE = """
 body { background: var(--back) } figure { margin: 0 0 .8rem } section { margin-bottom: 1rem }
 figcaption { font-size: .9rem; font-weight: bold } svg text { fill: var(--ink) } svg .quiet { fill: var(--quiet) }
 .sheet { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; overflow-x: auto; align-items: end }
-.dense table { font-size: .75rem; white-space: nowrap } figure { break-inside: avoid } .small { width: 255px } .small figcaption { font-weight: normal }
+.dense table { font-size: .75rem; white-space: nowrap }
+figure { break-inside: avoid } .small { width: 255px } .small figcaption { font-weight: normal }
 .bar { fill: var(--series) } g .bar { fill-opacity: .55 } .marked .bar { fill-opacity: .15; stroke: var(--series) }
 .dots { stroke: var(--series); stroke-width: 3; stroke-linecap: round; stroke-opacity: .55; fill: none }
 .grid { stroke: var(--grid) } .spread { stroke: var(--ink); stroke-width: 1.5; fill: none }

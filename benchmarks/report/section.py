@@ -8,7 +8,6 @@ from html import escape
 from edge_runtime import markdown, page
 from edge_runtime.errors import show
 
-
 _MANY = 10  # columns, beyond which a table needs smaller letters to fit the page
 
 
