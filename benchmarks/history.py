@@ -82,7 +82,9 @@ class Entry:
                 raise ValueError(f"schema {version}, not {SCHEMA_VERSION}")
             points = tuple(_point(each) for each in fields.pop("points"))
             entry = cls(**fields, points=points)
-            if entry.kind not in UNITS or not _COMMIT.fullmatch(entry.commit) or not points:
+            texts = (entry.kind, entry.where, entry.commit, entry.date, entry.picture)
+            known = all(isinstance(text, str) for text in texts) and entry.kind in UNITS
+            if not known or not _COMMIT.fullmatch(entry.commit) or not points:
                 raise ValueError(f"kind {entry.kind!r} of commit {entry.commit!r} with {len(points)} points")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LeukoliteError(
@@ -96,8 +98,8 @@ class Entry:
 def of_run(suite: Suite, *, source: object) -> Entry:
     """The ratios of a run; LeukoliteError when it is not known which commit was measured."""
     provenance = suite.provenance
-    commit, dirty = str(provenance.get("commit")), provenance.get("dirty")
-    if dirty or not _COMMIT.fullmatch(commit):
+    commit, dirty, started = str(provenance.get("commit")), provenance.get("dirty"), provenance.get("started")
+    if dirty or not _COMMIT.fullmatch(commit) or not started:
         raise LeukoliteError(
             expected=f"{show(source)} to be a run of a commit, of which the history has a point",
             found="one of a checkout with changes" if dirty else "one without a commit",
@@ -109,7 +111,7 @@ def of_run(suite: Suite, *, source: object) -> Entry:
         kind=RATIOS,
         where=f"{platform.get('cpu') or platform.get('machine')}, {cpus} processors",
         commit=commit,
-        date=str(provenance["started"]),
+        date=str(started),
         picture=pictures[0] if pictures else "",
         points=tuple(_ratio(each, cpus=cpus) for each in suite.measurements),
     )

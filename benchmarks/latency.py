@@ -128,6 +128,7 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
             provenance=dict(fields["provenance"]),
             left_out=dict(fields.get("left_out", {})),
         )
+        _ = suite.machine_state["cpus"], float(suite.machine_state["load_1min_at_start"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LeukoliteError(
             expected=f"a run of this benchmark suite at {show(path)}",
@@ -150,6 +151,7 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
     needed = ("num_threads", "batch", *(() if about["role"] == NO_ROLE else _ABOUT_MODELS))
     if about["stage"] not in STAGES or any(name not in about for name in needed):
         raise ValueError(f"stage {about['stage']!r} of {about['role']!r}")
+    _check_accuracy(about.get("accuracy"))
     if not seconds or not all(math.isfinite(each) and each > 0 for each in seconds):
         raise ValueError(f"no usable samples of {about['stage']} of {about['role']}")
     parts = zip(repetitions, blocks_of(seconds, repetitions), strict=True)
@@ -164,7 +166,14 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
     )
 
 
+def _check_accuracy(told: Any) -> None:
+    """Raise ValueError, KeyError or TypeError for what no card tells of a model's accuracy."""
+    ends = [] if told is None else [told["accuracy"], *(told["accuracy_ci95_by_source"] or ())]
+    if ends and (len(ends) not in (1, 3) or not all(0 <= float(end) <= 1 for end in ends if end is not None)):
+        raise ValueError(f"an accuracy of {told['accuracy']}")
+
+
 _ABOUT_MODELS = (
-    *("image", "input_px", "uses_delegate", "model_file", "model_sha256", "image_sha256", "training_seed"),
-    "rehearsal",
+    *("image", "input_px", "uses_delegate", "model_file", "model_sha256", "model_bytes", "image_sha256"),
+    *("training_seed", "rehearsal"),
 )

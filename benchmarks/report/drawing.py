@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Self
 
 from edge_runtime import svg
 from edge_runtime.errors import show
@@ -14,7 +15,7 @@ _ROW_PX, _LEFT_PX, _PLOT_PX, _RIGHT_PX, _AXIS_PX = 24, 170, 440, 300, 38
 _DOTS = 60  # of a row, evenly over its samples: more hide one another
 _FAR = 3.0  # the axis ends at so many times the longest bar: a tail that is longer gets an arrow
 _SIDE_PX, _HIGH_PX = 64, 300  # of a scatter plot
-_LEGEND_PX, _PART_PX = 20, 135
+_LEGEND_PX, _PART_PX, _LETTER_PX = 20, 135, 6.5
 _SMALL_PX = 250  # the width of a course
 
 Across = Callable[[float], float]
@@ -68,54 +69,53 @@ class Moment:
     marked: bool
 
 
+@dataclass(frozen=True)
+class Scale:
+    """From values between 0 and `limit` to pixels, beginning at `left`, with _PLOT_PX between."""
+
+    left: float
+    limit: float
+
+    def __call__(self, value: float) -> float:
+        """Where a value lies; what is above the limit lies at it."""
+        return self.left + _PLOT_PX * min(value, self.limit) / self.limit
+
+    @classmethod
+    def beside(cls, names: Iterable[str], limit: float) -> Self:
+        """To the right of these names."""
+        return cls(max(_LEFT_PX, 16 + _LETTER_PX * max(map(len, names))), limit)
+
+
 def bars(rows: Sequence[Bar], *, title: str, unit: str, meaning: str) -> str:
     """A bar a row."""
     longest = max(row.value for row in rows)
     limit = min(max([longest, *(row.high for row in rows)]), _FAR * longest) * 1.02
-
-    def across(value: float) -> float:
-        return _LEFT_PX + _PLOT_PX * min(value, limit) / limit
-
-    drawn = (_bar(row, across=across, limit=limit, top=_ROW_PX * at) for at, row in enumerate(rows))
-    return _rows(drawn, count=len(rows), limit=limit, across=across, title=title, unit=unit, meaning=meaning)
+    across = Scale.beside((row.name for row in rows), limit)
+    drawn = [_bar(row, across=across, top=_ROW_PX * at) for at, row in enumerate(rows)]
+    return _rows(drawn, across=across, height=_ROW_PX * len(rows), title=title, unit=unit, meaning=meaning)
 
 
 def stacks(rows: Sequence[Stack], names: Sequence[str], *, title: str, unit: str, meaning: str) -> str:
     """A stacked bar a row; below them which colour is which of the parts' `names`."""
     limit = max(max(row.total, sum(row.parts.values())) for row in rows) * 1.02
+    across = Scale.beside((row.name for row in rows), limit)
+    height = _ROW_PX * len(rows)
     used = {part for row in rows for part in row.parts}
-
-    def across(value: float) -> float:
-        return _LEFT_PX + _PLOT_PX * value / limit
-
+    legend = _legend({names.index(name): name for name in names if name in used}, x=across(0), y=height + _AXIS_PX)
     drawn = [_stack(row, names, across=across, top=_ROW_PX * at) for at, row in enumerate(rows)]
-    bottom = _ROW_PX * len(rows) + _AXIS_PX
-    drawn.append(_legend({names.index(name): name for name in names if name in used}, y=bottom))
-    return _rows(
-        drawn,
-        count=len(rows),
-        limit=limit,
-        across=across,
-        title=title,
-        unit=unit,
-        meaning=meaning,
-        more_px=_LEGEND_PX,
-    )
+    return _rows([*drawn, legend], across=across, height=height, title=title, unit=unit, meaning=meaning)
 
 
 def scatter(spots: Sequence[Spot], *, title: str, unit: str, meaning: str) -> str:
     """Points above an axis that begins at 0; which is which stands beside them."""
-    right = max(spot.x for spot in spots) * 1.05
+    across = Scale(_SIDE_PX, max(spot.x for spot in spots) * 1.05)
     low, high = min(spot.low for spot in spots), max(spot.high for spot in spots)
     low, high = low - 0.01, min(1.0, high + 0.01)
-
-    def across(value: float) -> float:
-        return _SIDE_PX + _PLOT_PX * value / right
 
     def up(value: float) -> float:
         return _HIGH_PX * (high - value) / (high - low) + 6
 
-    parts = [_axis(0, right, across=across, bottom=_HIGH_PX + 6, unit=unit)]
+    parts = [_axis(across.limit, across=across, bottom=_HIGH_PX + 6, unit=unit)]
     for tick in svg.ticks(low, high):
         parts.append(f'<path class="grid" d="M{_SIDE_PX} {up(tick):.1f}h{_PLOT_PX}"/>')
         parts.append(svg.text(_SIDE_PX - 6, up(tick) + 4, f"{tick:.3g}", anchor="end"))
@@ -130,7 +130,7 @@ def scatter(spots: Sequence[Spot], *, title: str, unit: str, meaning: str) -> st
 
 
 def course(points: Sequence[Moment], *, title: str, meaning: str) -> str:
-    """A small line from the first commit to the last; a ring is unstable, a square another model than before."""
+    """A small line from the first commit to the last; a pale point is unstable, a square another model than before."""
     values = [end for point in points for end in (point.low, point.high)]
     middle = (min(values) + max(values)) / 2
     # At least as high as 2 % of the value, so that the noise of a thousandth of counts looks as flat as it is.
@@ -152,27 +152,16 @@ def course(points: Sequence[Moment], *, title: str, meaning: str) -> str:
     return _figure(svg.picture(parts, width=_SMALL_PX, height=86, title=title, meaning=meaning), title, kind="small")
 
 
-def _rows(
-    drawn: Iterable[str],
-    *,
-    count: int,
-    limit: float,
-    across: Across,
-    title: str,
-    unit: str,
-    meaning: str,
-    more_px: int = 0,
-) -> str:
-    """A picture of rows with their axis below."""
-    bottom = _ROW_PX * count + 2
-    parts = [_axis(0, limit, across=across, bottom=bottom, unit=unit), *drawn]
-    size = {"width": _LEFT_PX + _PLOT_PX + _RIGHT_PX, "height": bottom + _AXIS_PX + more_px}
+def _rows(drawn: Iterable[str], *, across: Scale, height: float, title: str, unit: str, meaning: str) -> str:
+    """A picture of rows with their axis below, and room for a legend."""
+    parts = [_axis(across.limit, across=across, bottom=height + 2, unit=unit), *drawn]
+    size = {"width": across(across.limit) + _RIGHT_PX, "height": height + _AXIS_PX + _LEGEND_PX}
     return _figure(svg.picture(parts, title=title, meaning=meaning, **size), title)
 
 
-def _figure(drawn: str, title: str, *, kind: str = "") -> str:
+def _figure(drawn: str, title: str, *, kind: str = "wide") -> str:
     """A picture under its name."""
-    return f"<figure{f' class={kind}' * bool(kind)}><figcaption>{escape(show(title))}</figcaption>{drawn}</figure>"
+    return f'<figure class="{kind}"><figcaption>{escape(show(title))}</figcaption>{drawn}</figure>'
 
 
 def _moment(point: Moment, *, x: float, up: Across) -> str:
@@ -182,55 +171,55 @@ def _moment(point: Moment, *, x: float, up: Across) -> str:
     return f'<path class="spread" d="{spread}"/><g class="{"marked" if point.marked else ""}">{sign}</g>'
 
 
-def _bar(row: Bar, *, across: Across, limit: float, top: float) -> str:
+def _bar(row: Bar, *, across: Scale, top: float) -> str:
     """One row of `bars`."""
-    middle, end = top + _ROW_PX / 2, across(row.value)
-    arrow = f"M{across(limit) - 5:.1f} {middle - 4:g}l5 4l-5 4" if row.high > limit else ""
+    middle, left, end, right = top + _ROW_PX / 2, across(0), across(row.value), across(across.limit)
+    arrow = f"M{right - 5:.1f} {middle - 4:g}l5 4l-5 4" if row.high > across.limit else ""
     low, high = across(row.low), across(row.high)
     every = max(1, len(row.dots) // _DOTS)
     heights = ((at * 7 % 11 - 5) * 1.3 for at in range(len(row.dots)))  # side by side rather than on one another
     shown = zip(row.dots[::every], heights, strict=False)
-    dots = "".join(f"M{across(dot):.0f} {middle + height:.0f}h0" for dot, height in shown if dot <= limit)
+    dots = "".join(f"M{across(dot):.0f} {middle + height:.0f}h0" for dot, height in shown if dot <= across.limit)
     return (
         f'<g class="c{row.color % COLORS}{" marked" if row.marked else ""}">'
-        f"{svg.text(_LEFT_PX - 8, middle + 4, row.name, anchor='end')}"
-        f'<rect class="bar" x="{_LEFT_PX}" y="{top + 4:g}" width="{end - _LEFT_PX:.1f}" height="{_ROW_PX - 8}"/>'
+        f"{svg.text(left - 8, middle + 4, row.name, anchor='end')}"
+        f'<rect class="bar" x="{left:g}" y="{top + 4:g}" width="{end - left:.1f}" height="{_ROW_PX - 8}"/>'
         + (f'<path class="dots" d="{dots}"/>' if dots else "")
         + f'<path class="spread" d="M{low:.1f} {middle:g}H{high:.1f}M{low:.1f} {middle - 4:g}v8{arrow}'
         + ("" if arrow else f"M{high:.1f} {middle - 4:g}v8")
-        + f'"/>{svg.text(_LEFT_PX + _PLOT_PX + 8, middle + 4, row.said)}</g>'
+        + f'"/>{svg.text(right + 8, middle + 4, row.said)}</g>'
     )
 
 
-def _stack(row: Stack, names: Sequence[str], *, across: Across, top: float) -> str:
+def _stack(row: Stack, names: Sequence[str], *, across: Scale, top: float) -> str:
     """One row of `stacks`."""
     middle, so_far = top + _ROW_PX / 2, 0.0
-    parts = [svg.text(_LEFT_PX - 8, middle + 4, row.name, anchor="end")]
+    parts = [svg.text(across(0) - 8, middle + 4, row.name, anchor="end")]
     for name, value in row.parts.items():
         begin, end = across(so_far), across(so_far + value)
         shape = f'x="{begin:.1f}" y="{top + 4:g}" width="{end - begin:.1f}" height="{_ROW_PX - 8}"'
         parts.append(f'<rect class="bar c{names.index(name) % COLORS}" {shape}/>')
         so_far += value
     parts.append(f'<path class="spread" d="M{across(row.total):.1f} {top + 1:g}v{_ROW_PX - 2}"/>')
-    parts.append(svg.text(_LEFT_PX + _PLOT_PX + 8, middle + 4, row.said))
+    parts.append(svg.text(across(across.limit) + 8, middle + 4, row.said))
     return "".join(parts)
 
 
-def _legend(names: Mapping[int, str], *, y: float) -> str:
+def _legend(names: Mapping[int, str], *, x: float, y: float) -> str:
     """Which colour is which part."""
     return "".join(
-        f'<rect class="bar c{color % COLORS}" x="{_LEFT_PX + _PART_PX * at}" y="{y:g}" width="11" height="11"/>'
-        f"{svg.text(_LEFT_PX + _PART_PX * at + 16, y + 10, name)}"
+        f'<rect class="bar c{color % COLORS}" x="{x + _PART_PX * at:g}" y="{y:g}" width="11" height="11"/>'
+        f"{svg.text(x + _PART_PX * at + 16, y + 10, name)}"
         for at, (color, name) in enumerate(names.items())
     )
 
 
-def _axis(low: float, high: float, *, across: Across, bottom: float, unit: str) -> str:
-    """Round numbers below, with lines up from them, and what they are."""
+def _axis(high: float, *, across: Across, bottom: float, unit: str) -> str:
+    """Round numbers from 0 below, with lines up from them, and what they are."""
     parts = [
         f'<path class="grid" d="M{across(tick):.1f} 0v{bottom:g}"/>'
         f"{svg.text(round(across(tick), 1), bottom + 15, f'{tick:.6g}', anchor='middle')}"
-        for tick in svg.ticks(low, high)
+        for tick in svg.ticks(0, high)
     ]
     return "".join([*parts, svg.text(round(across(high), 1), bottom + 31, unit, anchor="end", kind="quiet")])
 

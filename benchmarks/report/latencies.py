@@ -139,13 +139,15 @@ def _stacks(runs: Runs) -> list[Stack]:
     """The parts of each model's end to end, in reference workloads."""
     found = []
     for model in runs.models:
-        own = {stage: line.measurement.ratio for stage, line in runs.single(model).items()}
+        lines = runs.single(model)
+        own = {stage: line.measurement.ratio for stage, line in lines.items()}
         if END_TO_END not in own:
             continue
         if "preprocess" in own:
             own[OTHER] = max(0.0, own["preprocess"] - own.get("locate", 0.0))
         parts = {part: own[part] for part in PARTS if part in own}
-        found.append(Stack(model, parts, own[END_TO_END], said=f"{own[END_TO_END]:.3f} x, end to end"))
+        said = f"{own[END_TO_END]:.3f} x, end to end{_unstable(lines[END_TO_END])}"
+        found.append(Stack(model, parts, own[END_TO_END], said=said))
     return found
 
 

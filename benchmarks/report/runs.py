@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from benchmarks.config import NO_ROLE
@@ -32,7 +33,7 @@ class Runs:
 
     suites: dict[str, Suite]
 
-    @property
+    @cached_property
     def lines(self) -> list[Line]:
         """All measurements, run after run. A model that several runs call alike has its run's name behind its own."""
         roles = [{each.role for each in suite.measurements if each.role != NO_ROLE} for suite in self.suites.values()]
@@ -47,7 +48,7 @@ class Runs:
             for measurement in suite.measurements
         ]
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         """Every model, in the order of the runs."""
         return list(dict.fromkeys(line.model for line in self.lines if line.measurement.role != NO_ROLE))

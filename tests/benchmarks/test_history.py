@@ -80,6 +80,7 @@ def test_nothing_is_replaced_and_nothing_written_when_one_differs(tmp_path, refu
         {"schema_version": 2},
         {"kind": "times"},
         {"commit": "HEAD"},
+        {"where": 3},
         {"points": []},
         {"points": [{}]},
         {"points": None},

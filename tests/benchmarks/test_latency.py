@@ -56,6 +56,10 @@ def test_another_schema_is_refused(run_file, tmp_path, refused, changes, schema)
         {"benchmarks": [{}]},
         {"benchmarks": [{"extra_info": {}, "stats": {"data": [1.0]}}]},
         {"machine_info": None},
+        {"machine_state": {"cpus": 2}},
+        {"benchmarks": [entry([1.0], accuracy=0.9)]},
+        {"benchmarks": [entry([1.0], accuracy={"accuracy": 1.9, "accuracy_ci95_by_source": None})]},
+        {"benchmarks": [entry([1.0], accuracy={"accuracy": 0.9, "accuracy_ci95_by_source": [0.1]})]},
         {"provenance": 3},
     ],
 )

@@ -10,7 +10,7 @@ SAID = {"title": "T & t", "unit": "ms", "meaning": "a < b"}
 
 def drawn(text):
     """The picture in its figure, as XML."""
-    figure = Xml.fromstring(re.sub("<figure class=.*?>", "<figure>", text))  # HTML, not XML: no quotes
+    figure = Xml.fromstring(text)
     assert figure.find("figcaption").text == "T & t"
     return figure.find("svg")
 
@@ -39,6 +39,14 @@ def test_bars_are_as_long_as_their_values_and_their_lines_as_wide_as_their_sprea
     assert dots.get("d").count("M") == 2
     assert "a<b>" in [text.text for text in picture.iter("text")]
     assert picture.find("desc").text == "a < b"
+
+
+def test_long_names_have_room():
+    one, long = (drawn(bars([Bar(name, 1.0, 1.0, 1.0, said="", color=0)], **SAID)) for name in ("a", "a" * 60))
+    begin, later = (float(picture.find("g/rect").get("x")) for picture in (one, long))
+    assert later > begin
+    assert later > 60 * 6
+    assert float(long.get("width")) - later == float(one.get("width")) - begin
 
 
 def test_a_tail_that_would_make_the_bars_small_gets_an_arrow():
