@@ -70,10 +70,12 @@ def _drawn(series: Series, points: Sequence[tuple[Entry, Point]]) -> str:
 def _row(series: Series, points: Sequence[tuple[Entry, Point]]) -> Sequence[object]:
     """First, last and the change between them."""
     (entry, first), (_, last) = points[0], points[-1]
-    change = f"{round(last.value / first.value - 1, 3) or 0:+.1%}" if len(points) > 1 else "none"
-    same = "the same" if first.sha256 == last.sha256 else "another"
     figures = (_figure(entry.kind, point.value) for point in (first, last))
-    return (_name(series), len(points), UNITS[entry.kind], *figures, change, same)
+    row = (_name(series), len(points), UNITS[entry.kind], *figures)
+    if len(points) == 1:
+        return (*row, "none", "none")
+    change = round(last.value / first.value - 1, 3) or 0  # not -0.0 %
+    return (*row, f"{change:+.1%}", "the same" if first.sha256 == last.sha256 else "another")
 
 
 def _name(series: Series) -> str:
@@ -89,8 +91,7 @@ def _figure(kind: str, value: float) -> str:
 
 def _unstable(entries: Sequence[Entry]) -> Iterator[str]:
     """What is not to be trusted, why, and what to do."""
-    for (kind, where, _, model, stage), points in _series(entries):
+    for series, points in _series(entries):
         for entry, point in points:
             if point.unstable:
-                causes = ". ".join(point.unstable)
-                yield f"Unstable, {kind} of {entry.commit[:_SHORT]} on {where}: {model}, {stage}: {causes}."
+                yield f"Unstable at {entry.commit[:_SHORT]}, {_name(series)}: {'. '.join(point.unstable)}."

@@ -27,7 +27,7 @@ def test_first_last_and_change_of_each_figure():
 
 def test_noise_is_no_change_and_one_point_has_none():
     assert rows(counts(5_000_000, 4_999_990))["invoke"][-2] == "+0.0%"
-    assert rows(counts(5_000_000))["invoke"][-2] == "none"
+    assert rows(counts(5_000_000))["invoke"][-2:] == ["none", "none"]
 
 
 def test_another_model_is_said_and_drawn():
@@ -46,7 +46,5 @@ def test_unstable_points_are_named_with_cause_and_remedy():
     points = tuple(replace(each, unstable=("load 9 on 2; end it",)) for each in entry.points if each.stage == "invoke")
     found = course.section([replace(entry, points=points)])
     (line,) = found.items
-    assert (
-        line == f"Unstable, instructions of {'a' * 8} on Raspberry Pi 4, emulated: int8, invoke: load 9 on 2; end it."
-    )
-    assert 'class="marked"' in found.drawings[0]
+    assert line == "Unstable at aaaaaaaa, Raspberry Pi 4, emulated: int8, invoke: load 9 on 2; end it."
+    assert 'class="marked"' in "".join(found.drawings)
