@@ -43,10 +43,7 @@ def write(evidence: Evidence, *, out_dir: str | os.PathLike[str]) -> Path:
 def figures(evidence: Evidence) -> dict[str, str]:
     """What a README shows, by the names of its markers."""
     accuracy = (headline(evidence), accuracy_table(evidence), class_table(evidence.int8), _remark(evidence))
-    return {
-        "accuracy": "\n".join(accuracy),
-        "disputed": _disputed(evidence),
-    }
+    return {"accuracy": "\n".join(accuracy), "disputed": _disputed(evidence)}
 
 
 def to_markdown(evidence: Evidence) -> str:
