@@ -1,12 +1,25 @@
-"""Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
+"""Measure and report: `python -m benchmarks run`, `report`, `compare` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, comparing, gate, instructions, pages, references, runtime, shifts, suites
+from benchmarks.commands import (
+    PROG,
+    bulk,
+    comparing,
+    gate,
+    instructions,
+    pages,
+    references,
+    reporting,
+    runtime,
+    shifts,
+    suites,
+)
 from edge_runtime.command import Parser, run
 
 GROUPS = (
     suites,
     runtime,
     comparing,
+    reporting,
     pages,
     bulk,
     gate,

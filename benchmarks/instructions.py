@@ -101,7 +101,12 @@ class BoardCounts:
     @classmethod
     def load(cls, path: Path) -> Self:
         """What `to_json` wrote; LeukoliteError when it is not that."""
-        value = read_json(path, what="counts of instructions")
+        return cls.from_json(read_json(path, what="counts of instructions"), source=path)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any], *, source: object) -> Self:
+        """The inverse of `to_json`; LeukoliteError, with its `source`, for anything else."""
+        value = dict(fields)
         try:
             if (value.pop("schema_version"), value.pop("emulated")) != (SCHEMA_VERSION, True):
                 raise ValueError(f"another schema than {SCHEMA_VERSION}, or not emulated")
@@ -109,7 +114,7 @@ class BoardCounts:
             return cls(**value, models=models)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LeukoliteError(
-                expected=f"counts of instructions in {show(path)}",
+                expected=f"counts of instructions in {show(source)}",
                 found=" ".join(str(error).split()) or type(error).__name__,
                 remedy="make them again: python -m benchmarks instructions --update",
             ) from error
