@@ -10,6 +10,7 @@ time (train/compare.py). Which layer quantisation hurts, train/quantization_effe
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from train.keras_guard import check_model
+from train.network import SpaceToDepth
 from train.stream import to_unit
 
 CALIBRATION_PER_CLASS = 128
@@ -44,7 +46,39 @@ def quantize(deployed: keras.Model) -> keras.Model:
     Raises LeukoliteError for a model of another Keras.
     """
     check_model(deployed)
-    return tfmot.quantization.keras.quantize_model(deployed)
+    library, kept = tfmot.quantization.keras, Kept()
+
+    def annotated(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return library.quantize_annotate_layer(layer, kept if isinstance(layer, SpaceToDepth) else None)
+
+    with library.quantize_scope({each.__name__: each for each in (SpaceToDepth, Kept)}):
+        return library.quantize_apply(keras.models.clone_model(deployed, clone_function=annotated))
+
+
+class Kept(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]  # the library has no types
+    """Of a layer that has no weights and moves its values as they are: nothing of it is quantised anew."""
+
+    def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
+        """None."""
+        return []
+
+    def get_activations_and_quantizers(self, layer: Any) -> list[Any]:
+        """None."""
+        return []
+
+    def set_quantize_weights(self, layer: Any, quantize_weights: Any) -> None:
+        """There are none."""
+
+    def set_quantize_activations(self, layer: Any, quantize_activations: Any) -> None:
+        """There are none."""
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        """None."""
+        return []
+
+    def get_config(self) -> dict[str, Any]:
+        """Nothing sets it apart from another."""
+        return {}
 
 
 def calibrate(quantized: keras.Model, deployed: keras.Model, pixels: Iterable[tf.Tensor]) -> None:
