@@ -10,7 +10,6 @@ time (train/compare.py). Which layer quantisation hurts, train/quantization_effe
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,39 +45,15 @@ def quantize(deployed: keras.Model) -> keras.Model:
     Raises LeukoliteError for a model of another Keras.
     """
     check_model(deployed)
-    library, kept = tfmot.quantization.keras, Kept()
+    library = tfmot.quantization.keras
+    # What it does to layers that move values as they are: nothing.
+    kept = library.default_8bit.Default8BitQuantizeRegistry().get_quantize_config(keras.layers.Flatten())
 
     def annotated(layer: keras.layers.Layer) -> keras.layers.Layer:
         return library.quantize_annotate_layer(layer, kept if isinstance(layer, SpaceToDepth) else None)
 
-    with library.quantize_scope({each.__name__: each for each in (SpaceToDepth, Kept)}):
+    with library.quantize_scope({SpaceToDepth.__name__: SpaceToDepth}):
         return library.quantize_apply(keras.models.clone_model(deployed, clone_function=annotated))
-
-
-class Kept(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]  # the library has no types
-    """Of a layer that has no weights and moves its values as they are: nothing of it is quantised anew."""
-
-    def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
-        """None."""
-        return []
-
-    def get_activations_and_quantizers(self, layer: Any) -> list[Any]:
-        """None."""
-        return []
-
-    def set_quantize_weights(self, layer: Any, quantize_weights: Any) -> None:
-        """There are none."""
-
-    def set_quantize_activations(self, layer: Any, quantize_activations: Any) -> None:
-        """There are none."""
-
-    def get_output_quantizers(self, layer: Any) -> list[Any]:
-        """None."""
-        return []
-
-    def get_config(self) -> dict[str, Any]:
-        """Nothing sets it apart from another."""
-        return {}
 
 
 def calibrate(quantized: keras.Model, deployed: keras.Model, pixels: Iterable[tf.Tensor]) -> None:
