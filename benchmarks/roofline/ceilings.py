@@ -1,7 +1,7 @@
 """What a machine could do at best: multiply-adds a second by LiteRT's own kernels, bytes a second by numpy's copy.
 
-The peak is what the runtime can reach, and not what the processor's data sheet adds up to: 1 x 1 convolutions whose
-channels fill every vector, several in a row, of sizes that suit one cache or another; the fastest of them counts.
+The peak is what the runtime can reach, and not what the processor's data sheet adds up to: convolutions whose channels
+fill every vector, several in a row, of sizes that suit one cache or another; the fastest of them counts.
 """
 
 import re
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from benchmarks.graph import Graph
 from benchmarks.workload_model import convolve
 
-SHAPES = ((16, 128), (16, 256), (8, 512))
-"""Side and channels. Of int8, weights and pictures take 48, 192 and 320 kB: from the first cache to the second."""
+SHAPES = ((1, 128, 16), (1, 512, 12), (3, 64, 16), (3, 128, 12), (3, 128, 16))
+"""Kernel, channels and side. Of int8, a layer's weights take 16 to 256 kB: from the first cache to the second."""
 DEPTH = 4
 """Layers in a row, so that the call itself is below a hundredth."""
 
@@ -36,12 +36,12 @@ class Cache:
     size_bytes: int
 
 
-def peak_network(dtype: npt.DTypeLike, *, side: int, channels: int) -> bytes:
-    """DEPTH 1 x 1 convolutions, int8 or float32, of so many channels on `side` x `side` places."""
+def peak_network(dtype: npt.DTypeLike, *, kernel: int, channels: int, side: int) -> bytes:
+    """DEPTH convolutions, int8 or float32, of so many channels on `side` x `side` places."""
     graph, random, kind = Graph(), np.random.RandomState(1), np.dtype(dtype)
     last = graph.tensor((1, side, side, channels), kind.type, 6 / 255, -128)
     for _ in range(DEPTH):
-        weights = random.randint(-127, 128, (channels, 1, 1, channels)).astype(kind)
+        weights = random.randint(-127, 128, (channels, kernel, kernel, channels)).astype(kind)
         last = convolve(graph, last, weights / np.float32(channels) if kind == np.float32 else weights, side=side)
     graph.model.subgraphs[0].outputs = [last]
     return graph.finish()

@@ -13,7 +13,7 @@ from benchmarks.roofline.counted import Counts, count
 from benchmarks.roofline.layers import Layer, layers
 from benchmarks.roofline.report import Bandwidth, BoardUsed, Candidate, Network, Peak, Position, Report
 from benchmarks.roofline.timing import REFERENCE, Timed, invoker, times
-from benchmarks.work import Work, multiply_adds, multiplied, parameters
+from benchmarks.work import Work, multiplied, multiply_adds, parameters
 from edge_runtime.card import read_model
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
@@ -105,9 +105,10 @@ def _timed(parts: Mapping[str, bytes], rounds: int) -> dict[str, Timed]:
     """Everything that is timed, in turns."""
     calls: dict[str, Callable[[], object]] = {CALL: invoker(ceilings.nothing_network(), name=CALL)}
     for kind in KINDS.values():
-        for side, channels in ceilings.SHAPES:
-            content = ceilings.peak_network(kind, side=side, channels=channels)
-            calls[_peak_name(kind, side, channels)] = invoker(content, name="a network of the suite")
+        for kernel, channels, side in ceilings.SHAPES:
+            name = _peak_name(kind, kernel, channels, side)
+            content = ceilings.peak_network(kind, kernel=kernel, channels=channels, side=side)
+            calls[name] = invoker(content, name=name)
     calls |= {where: ceilings.copier(size) for where, size in _copies().items()}
     calls |= {name: invoker(content, name=name) for name, content in parts.items()}
     return times(calls, rounds=rounds)
@@ -118,16 +119,17 @@ def _copies() -> dict[str, int]:
     return ceilings.copies(ceilings.caches())
 
 
-def _peak_name(kind: str, side: int, channels: int) -> str:
+def _peak_name(kind: str, kernel: int, channels: int, side: int) -> str:
     """What a network of the suite is called."""
-    return f"{kind}, {ceilings.DEPTH} convolutions 1x1 {channels}>{channels} at {side}x{side}"
+    return f"{kind}, {ceilings.DEPTH} convolutions {kernel}x{kernel} {channels}>{channels} at {side}x{side}"
 
 
 def _peak(kind: str, timed: Mapping[str, Timed]) -> Peak:
     """The fastest of the suite's networks."""
     found = []
-    for side, channels in ceilings.SHAPES:
-        name, total = _peak_name(kind, side, channels), ceilings.DEPTH * side**2 * channels**2
+    for shape in ceilings.SHAPES:
+        kernel, channels, side = shape
+        name, total = _peak_name(kind, *shape), ceilings.DEPTH * (kernel * channels * side) ** 2
         took = timed[name]
         found.append(Peak(total / (took.us - timed[CALL].us) / 1e3, took.spread, name))
     return max(found, key=lambda peak: peak.gmacs)

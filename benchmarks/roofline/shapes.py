@@ -1,4 +1,4 @@
-"""Layers and networks that might be built, of random weights: which shapes fill a processor's vectors?
+"""Layers and networks that might be built, of random weights, to see which shapes fill a processor's vectors.
 
 They are counted, not trained: how many instructions a network takes does not depend on its weights, and whether it
 learns as much, only `python -m train crossval` says. Activations are clipped by ReLU6, which costs what ReLU does.

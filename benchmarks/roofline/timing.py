@@ -52,7 +52,8 @@ def invoker(content: bytes, *, name: str) -> Callable[[], object]:
         raise LeukoliteError(
             expected=f"{show(name)} to run by itself", found=reason(error)[:200], remedy="use another model"
         ) from error
-    return interpreter.invoke
+    invoke: Callable[[], object] = interpreter.invoke
+    return invoke
 
 
 def _contender(call: Callable[[], object]) -> Callable[[Any], float]:
