@@ -17,6 +17,8 @@ from benchmarks.workload_model import convolve
 
 SHAPES = ((1, 128, 16), (1, 512, 12), (3, 64, 16), (3, 128, 12), (3, 128, 16))
 """Kernel, channels and side. Of int8, a layer's weights take 16 to 256 kB: from the first cache to the second."""
+KINDS = {"INT8": "int8", "FLOAT32": "float32"}
+"""What is multiplied, as the schema calls it and as numpy does."""
 DEPTH = 4
 """Layers in a row, so that the call itself is below a hundredth."""
 
@@ -48,11 +50,23 @@ def peak_network(dtype: npt.DTypeLike, *, kernel: int, channels: int, side: int)
 
 
 def nothing_network() -> bytes:
-    """A network of four multiply-adds, whose time is that of the call."""
-    graph = Graph()
-    given = graph.tensor((1, 1, 1, 4), np.int8, 6 / 255, -128)
-    graph.model.subgraphs[0].outputs = [convolve(graph, given, np.ones((1, 1, 1, 4), np.int8), side=1)]
+    """A network that hands four values on, so that what it takes is the call."""
+    graph, kind = Graph(), ((1, 1, 1, 4), np.int8, 6 / 255, -128)
+    graph.model.subgraphs[0].outputs = [graph.operator("QUANTIZE", [graph.tensor(*kind)], *kind)]
     return graph.finish()
+
+
+def peak_networks() -> dict[str, tuple[str, int, bytes]]:
+    """What the peak is sought with, by name: the kind of number, the multiply-adds and the .tflite."""
+    return {
+        f"{kind}, {DEPTH} convolutions {kernel}x{kernel} {channels}>{channels} at {side}x{side}": (
+            kind,
+            DEPTH * (kernel * channels * side) ** 2,
+            peak_network(kind, kernel=kernel, channels=channels, side=side),
+        )
+        for kind in KINDS.values()
+        for kernel, channels, side in SHAPES
+    }
 
 
 def caches(root: Path = Path("/sys")) -> tuple[Cache, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks import race
 from benchmarks.roofline import ceilings, shapes
+from benchmarks.roofline.ceilings import KINDS
 from benchmarks.roofline.counted import Counts, count
 from benchmarks.roofline.layers import Layer, layers
 from benchmarks.roofline.report import Bandwidth, BoardUsed, Candidate, Network, Peak, Position, Report
@@ -19,7 +20,6 @@ from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
 
 CALL = "a call by itself"
-KINDS = {"INT8": "int8", "FLOAT32": "float32"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def measure(
     counts: Mapping[str, Counts] = {}
     if boards:
         named = {f"{group}: {name}": content for (group, name), content in candidates.items()}
-        everything = {CALL: ceilings.nothing_network(), **parts, **named}
+        best = {name: content for name, (_, _, content) in ceilings.peak_networks().items()}
+        everything = {CALL: ceilings.nothing_network(), **best, **parts, **named}
         counts = count(everything, boards=boards, folder=folder, tell=tell)
     tell(f"timing {len(parts)} models here, {rounds} rounds: a minute or two")
     timed = _timed(parts, rounds)
@@ -80,7 +81,7 @@ def measure(
         rounds=rounds,
         call=timed[CALL],
         reference=timed[REFERENCE],
-        peaks={kind: _peak(kind, timed) for kind in KINDS.values()},
+        peaks={kind: _peak(kind, timed, counts) for kind in KINDS.values()},
         bandwidths={where: _bandwidth(where, size, timed) for where, size in _copies().items()},
         networks=tuple(_network(model, timed, counts) for model in read),
         boards={name: _board(each) for name, each in counts.items()},
@@ -104,11 +105,7 @@ def _read(name: str, path: Path) -> _Model:
 def _timed(parts: Mapping[str, bytes], rounds: int) -> dict[str, Timed]:
     """Everything that is timed, in turns."""
     calls: dict[str, Callable[[], object]] = {CALL: invoker(ceilings.nothing_network(), name=CALL)}
-    for kind in KINDS.values():
-        for kernel, channels, side in ceilings.SHAPES:
-            name = _peak_name(kind, kernel, channels, side)
-            content = ceilings.peak_network(kind, kernel=kernel, channels=channels, side=side)
-            calls[name] = invoker(content, name=name)
+    calls |= {name: invoker(content, name=name) for name, (_, _, content) in ceilings.peak_networks().items()}
     calls |= {where: ceilings.copier(size) for where, size in _copies().items()}
     calls |= {name: invoker(content, name=name) for name, content in parts.items()}
     return times(calls, rounds=rounds)
@@ -119,20 +116,14 @@ def _copies() -> dict[str, int]:
     return ceilings.copies(ceilings.caches())
 
 
-def _peak_name(kind: str, kernel: int, channels: int, side: int) -> str:
-    """What a network of the suite is called."""
-    return f"{kind}, {ceilings.DEPTH} convolutions {kernel}x{kernel} {channels}>{channels} at {side}x{side}"
-
-
-def _peak(kind: str, timed: Mapping[str, Timed]) -> Peak:
-    """The fastest of the suite's networks."""
-    found = []
-    for shape in ceilings.SHAPES:
-        kernel, channels, side = shape
-        name, total = _peak_name(kind, *shape), ceilings.DEPTH * (kernel * channels * side) ** 2
-        took = timed[name]
-        found.append(Peak(total / (took.us - timed[CALL].us) / 1e3, took.spread, name))
-    return max(found, key=lambda peak: peak.gmacs)
+def _peak(kind: str, timed: Mapping[str, Timed], counts: Mapping[str, Counts]) -> Peak:
+    """The fastest of the suite's networks; and on each board the one of the fewest instructions."""
+    networks = {name: total for name, (own, total, _) in ceilings.peak_networks().items() if own == kind}
+    rates = {name: total / (timed[name].us - timed[CALL].us) / 1e3 for name, total in networks.items()}
+    fastest = max(rates, key=lambda name: rates[name])
+    taken = {name: _instructions(name, counts) for name in networks}
+    fewest = {board: min(taken[name][board] / total for name, total in networks.items()) for board in counts}
+    return Peak(rates[fastest], timed[fastest].spread, fastest, fewest)
 
 
 def _bandwidth(where: str, size: int, timed: Mapping[str, Timed]) -> Bandwidth:

@@ -62,11 +62,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Peak:
-    """The most multiply-adds a second that LiteRT reached here, in billions, and by which network."""
+    """The most multiply-adds a second that LiteRT reached here, in billions, and by which network.
+
+    `per_multiply_add` are the fewest instructions for each of them on an emulated board, by its name.
+    """
 
     gmacs: float
     spread: float
     network: str
+    per_multiply_add: Mapping[str, float]
 
 
 @dataclass(frozen=True)

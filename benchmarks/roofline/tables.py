@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.roofline.report import Candidate, Network, Position, Report
+from benchmarks.roofline.report import BoardUsed, Candidate, Network, Position, Report
 from edge_runtime.board import is_busy
 from edge_runtime.markdown import table
 
@@ -32,6 +32,16 @@ def _machine(report: Report) -> str:
         (f"bytes, {where}", f"{found.gb_s:.1f} GB/s", f"{found.spread:.0%}", f"a copy of {_size(found.copied_bytes)}")
         for where, found in report.bandwidths.items()
     ]
+    rows += [
+        (
+            f"instructions a multiply-add, {kind}, {_short(used)}",
+            f"{peak.per_multiply_add[board]:.3f}",
+            "",
+            "the fewest",
+        )
+        for kind, peak in report.peaks.items()
+        for board, used in report.boards.items()
+    ]
     caches = ", ".join(f"level {each.level} {_size(each.size_bytes)}" for each in report.caches) or "not told"
     cpu = report.provenance["platform"]["cpu"] or "an unknown processor"
     load, cpus = report.machine_state["load_1min_at_start"], report.machine_state["cpus"]
@@ -54,7 +64,7 @@ def _networks(report: Report) -> str:
             f"{network.whole.gmacs:.1f}",
             f"{network.whole.gmacs / report.peaks[network.kind].gmacs:.0%}",
             f"{network.share_of_sum:.2f}",
-            *_counted(report, network.whole),
+            *_counted(report, network, network.whole),
         )
         for network in report.networks
     ]
@@ -73,7 +83,7 @@ def _layers(report: Report, network: Network) -> str:
             f"{layer.times * layer.us / (network.share_of_sum * network.whole.us):.0%}",
             *_reached(report, network, layer),
             f"{layer.spread:.0%}",
-            *_counted(report, layer),
+            *_counted(report, network, layer),
         )
         for number, layer in enumerate(network.layers, 1)
     ]
@@ -91,15 +101,16 @@ def _reached(report: Report, network: Network, layer: Position) -> tuple[str, st
 
 def _boards(report: Report) -> list[str]:
     """Columns for instructions a multiply-add."""
-    return [f"{used.board.replace('Raspberry ', '')}, instructions each" for used in report.boards.values()]
+    return [f"{_short(used)}, instructions each" for used in report.boards.values()]
 
 
-def _counted(report: Report, position: Position) -> list[str]:
-    """Their cells; of what multiplies nothing, thousands of instructions."""
+def _counted(report: Report, network: Network, position: Position) -> list[str]:
+    """Their cells, and how near that is to the fewest; of what multiplies nothing, thousands of instructions in all."""
     cells = []
     for board in report.boards:
-        each = position.per_multiply_add(board)
-        cells.append(f"({position.instructions[board] / 1e3:,.0f} k)" if each is None else f"{each:.3f}")
+        each, fewest = position.per_multiply_add(board), report.peaks[network.kind].per_multiply_add[board]
+        total = f"{position.times * position.instructions[board] / 1e3:,.0f} k in all"
+        cells.append(f"{each:.3f} ({fewest / each:.0%})" if each else total)
     return cells
 
 
@@ -121,8 +132,7 @@ def _group(report: Report, name: str, members: Sequence[Candidate]) -> str:
         rows.append((each.name, f"{each.multiply_adds / 1e3:,.0f}", *cells))
     header = [name, "multiply-adds, k"]
     for used in report.boards.values():
-        short = used.board.replace("Raspberry ", "")
-        header += [f"{short}, k", "each"]
+        header += [f"{_short(used)}, k", "each"]
     return table(header, rows, align="l" + "r" * (len(header) - 1))
 
 
@@ -139,7 +149,7 @@ def _candidates(report: Report) -> str:
         rows.append((f"`{each.name}`", *size, *cells))
     header = ["train float --preset cell", "multiply-adds", "parameters"]
     for used in report.boards.values():
-        header += [f"{used.board.replace('Raspberry ', '')}, M", "each", "less"]
+        header += [f"{_short(used)}, M", "each", "change"]
     text = table(header, rows, align="l" + "r" * (len(header) - 1))
     return f"{text}\n{_obtained(report)}\n"
 
@@ -150,6 +160,11 @@ def _obtained(report: Report) -> str:
     calls = ", ".join(f"{used.call_instructions:,} on {used.board}" for used in report.boards.values())
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"Counted under emulation, of random weights; a call by itself ({calls}) is taken off; {named}."
+
+
+def _short(used: BoardUsed) -> str:
+    """A board's name for a column."""
+    return used.board.replace("Raspberry ", "")
 
 
 def _size(size_bytes: int) -> str:
