@@ -57,7 +57,7 @@ def since(boards: Sequence[BoardCounts], first: Sequence[BoardCounts]) -> str:
         rows.append((board.board, name, f"{start / 1e6:.2f}", ""))
         for name, model in board.models.items():
             count = model.stages[INVOKE].instructions
-            rows.append((board.board, name, f"{count / 1e6:.2f}", f"{count / start - 1:+.0%}"))
+            rows.append((board.board, name, f"{count / 1e6:.2f}", f"{round(count / start - 1, 2) + 0.0:+.0%}"))
     return table(("board", "model", "invoke", "change"), rows, align="llrr")
 
 
