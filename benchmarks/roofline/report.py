@@ -39,10 +39,6 @@ class Position:
         """Multiply-adds a byte."""
         return self.multiply_adds / self.moved_bytes
 
-    def per_multiply_add(self, board: str) -> float | None:
-        """Instructions for each multiply-add on that board; None where it multiplies nothing."""
-        return self.instructions[board] / self.multiply_adds if self.multiply_adds else None
-
 
 @dataclass(frozen=True)
 class Network:

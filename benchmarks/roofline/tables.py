@@ -105,12 +105,18 @@ def _boards(report: Report) -> list[str]:
 
 
 def _counted(report: Report, network: Network, position: Position) -> list[str]:
-    """Their cells, and how near that is to the fewest; of what multiplies nothing, thousands of instructions in all."""
+    """Their cells, and how near that is to the fewest.
+
+    Of what multiplies nothing, or takes less than the call, thousands of instructions in all.
+    """
     cells = []
-    for board in report.boards:
-        each, fewest = position.per_multiply_add(board), report.peaks[network.kind].per_multiply_add[board]
-        total = f"{position.times * position.instructions[board] / 1e3:,.0f} k in all"
-        cells.append(f"{each:.3f} ({fewest / each:.0%})" if each else total)
+    for board, used in report.boards.items():
+        count, fewest = position.instructions[board], report.peaks[network.kind].per_multiply_add[board]
+        if position.multiply_adds and count > used.call_instructions:
+            each = count / position.multiply_adds
+            cells.append(f"{each:.3f} ({fewest / each:.0%})")
+        else:
+            cells.append(f"{position.times * count / 1e3:,.0f} k in all")
     return cells
 
 

@@ -5,12 +5,15 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from edge_runtime.card import read_model
 from edge_runtime.graph import Tensor, alone, read_graph, with_outputs
 from edge_runtime.model import Model
 from tests import tiny_model
 from tests.convert.graphs import edited
+from tests.environments import CHECKOUT
 
 MODEL = tiny_model.model_bytes()
+CELL = CHECKOUT / "reports" / "cell" / "bundles" / "leukolite-int8.tflite"
 
 
 @pytest.mark.parametrize("quantized", [True, False])
@@ -141,9 +144,10 @@ def test_further_outputs_come_behind_the_model_s_own_and_change_nothing(quantize
     assert np.abs(real.ravel() - picture.mean(axis=(0, 1)) / 255).max() <= (0.5 / 255 + 1e-6 if quantized else 1e-6)
 
 
-@pytest.mark.parametrize("quantized", [True, False])
-def test_every_operator_alone_gives_to_the_byte_what_it_gives_in_its_graph(quantized):
-    content = tiny_model.model_bytes(quantized=quantized)
+@pytest.mark.parametrize(
+    "content", [MODEL, tiny_model.model_bytes(quantized=False), read_model(CELL)], ids=["int8", "float32", "cell view"]
+)
+def test_every_operator_alone_gives_to_the_byte_what_it_gives_in_its_graph(content):
     graph = read_graph(content)
     whole = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
     whole.allocate_tensors()

@@ -11,8 +11,6 @@ def test_arithmetic_of_a_layer():
     layer = position()
     assert layer.gmacs == pytest.approx(50)  # 5e6 in 1e-4 s
     assert layer.intensity == 50
-    assert layer.per_multiply_add("pi-4") == 0.4
-    assert position(multiply_adds=0).per_multiply_add("pi-4") is None
     assert position(us=0.0).gmacs == 0
 
 

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 from benchmarks import readme
 from benchmarks.instructions import CHECKOUT
 from benchmarks.roofline.report import Report
 from benchmarks.roofline.tables import NOT_COUNTED, figures
-from tests.benchmarks.roofline.rooflines import report
+from tests.benchmarks.roofline.rooflines import position, report
 
 PAGE, KEPT = CHECKOUT / "docs" / "roofline.md", CHECKOUT / "reports" / "roofline.json"
 
@@ -19,6 +21,14 @@ def test_fractions_of_peak_and_roof_and_of_the_fewest_instructions():
     convolution, softmax = rows(found["roofline-layers"])[2:]
     assert convolution[2:] == ["5.00 M", "50.0", "80%", "50%", "50%", "2%", "0.400 (62%)"]
     assert softmax[2:] == ["0.00 M", "0.0", "20%", "", "", "2%", "2,000 k in all"]
+
+
+def test_what_takes_less_than_a_call_has_no_fraction():
+    (network,) = report().networks
+    small = replace(network, layers=(position(instructions={"pi-4": 4_999}), position(instructions={"pi-4": 5_001})))
+    first, second = rows(figures(report(networks=(small,)))["roofline-layers"])[2:]
+    assert first[-1] == "5 k in all"
+    assert second[-1] == "0.001 (24995%)"
 
 
 def test_networks_stand_beside_the_first():
