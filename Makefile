@@ -211,6 +211,7 @@ figures: $(SOURCE)
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
+	$(PY) -m benchmarks roofline --kept --out $(KEPT)/roofline.json --readme docs/roofline.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

@@ -57,7 +57,7 @@ def _networks(report: Report) -> str:
     """A row a network."""
     rows = [
         (
-            network.name,
+            f"{network.name} ({network.sha256[:8]})",
             f"{network.whole.multiply_adds / 1e6:.1f} M",
             f"{network.whole.us:,.0f}",
             f"{network.whole.spread:.0%}",

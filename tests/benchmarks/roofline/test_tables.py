@@ -17,7 +17,7 @@ def rows(text):
 def test_fractions_of_peak_and_roof_and_of_the_fewest_instructions():
     found = figures(report())
     network = rows(found["roofline-networks"])[-1]
-    assert network == ["cell int8", "5.0 M", "125", "2%", "40.0", "40%", "1.00", "0.400 (62%)"]
+    assert network == ["cell int8 (abababab)", "5.0 M", "125", "2%", "40.0", "40%", "1.00", "0.400 (62%)"]
     convolution, softmax = rows(found["roofline-layers"])[2:]
     assert convolution[2:] == ["5.00 M", "50.0", "80%", "50%", "50%", "2%", "0.400 (62%)"]
     assert softmax[2:] == ["0.00 M", "0.0", "20%", "", "", "2%", "2,000 k in all"]
