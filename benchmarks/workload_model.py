@@ -61,11 +61,10 @@ def convolve(
     """
     options = tfl.Conv2DOptionsT()
     options.padding, options.strideH, options.strideW, options.fusedActivationFunction = _SAME, stride, stride, _RELU6
-    operands, shape = (
-        [given, *_operands(graph, weights, outputs=len(weights), scale=scale)],
-        (1, side, side, len(weights)),
-    )
-    return graph.operator("CONV_2D", operands, shape, weights.dtype.type, _ACTIVATION, -128, options)
+    outputs = len(weights)
+    operands = [given, *_operands(graph, weights, outputs=outputs, scale=scale)]
+    shape, kind = (1, side, side, outputs), weights.dtype.type
+    return graph.operator("CONV_2D", operands, shape, kind, _ACTIVATION, -128, options)
 
 
 def convolve_depthwise(graph: Graph, given: int, weights: npt.NDArray[np.int8], *, side: int) -> int:

@@ -143,7 +143,7 @@ def alone(content: bytes, number: int) -> bytes:
     operator = graph.operators[number]
     given = [index for index in dict.fromkeys(_list(operator.inputs)) if index >= 0]
     kept = [*given, *_list(operator.outputs)]
-    place = {index: number for number, index in enumerate(kept)} | {-1: -1}
+    place = {index: position for position, index in enumerate(kept)} | {-1: -1}
     moving = [index for index in given if not len(_list(model.buffers[graph.tensors[index].buffer].data))]
     graph.tensors = [graph.tensors[index] for index in kept]
     operator.inputs = [place[index] for index in _list(operator.inputs)]
