@@ -1,22 +1,27 @@
 """Invokes of bare .tflite files: run by the Python of the device, which is counted meanwhile.
 
 Standard input asks: {"models": {name: path}, "before": N}. Each is invoked N times, and then once between two calls of
-os.getppid. Standard output names them in that order. It imports nothing of ours, so that files without a card will do.
+os.getppid. Standard output names them in that order, and the versions that ran them. It imports nothing of ours, so that
+files without a card will do.
 """
 
 import gc
 import json
 import os
+import platform
 import sys
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+PACKAGES = ("ai-edge-litert", "numpy")
 
-def answer(models: Mapping[str, str], *, before: int, mark: Callable[[], object] = os.getppid) -> list[str]:
-    """Invoke every model, and `mark` before and after the invoke that counts; their names, in order."""
+
+def answer(models: Mapping[str, str], *, before: int, mark: Callable[[], object] = os.getppid) -> dict[str, Any]:
+    """Invoke every model, and `mark` before and after the invoke that counts; what was invoked, in order."""
     gc.collect()
     gc.disable()  # when it runs depends on all that was allocated before
     for path in models.values():
@@ -27,7 +32,8 @@ def answer(models: Mapping[str, str], *, before: int, mark: Callable[[], object]
         interpreter.invoke()
         mark()
     gc.enable()
-    return list(models)
+    versions = {name: metadata.version(name) for name in PACKAGES}
+    return {"counted": list(models), "versions": {"python": platform.python_version(), **versions}}
 
 
 def opened(path: str) -> Any:

@@ -46,15 +46,13 @@ def count(
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
         request = json.dumps({"models": _written(models, Path(scratch)), "before": BEFORE})
         tasks = [pool.submit(counting.count, each, PROGRAM, stdin=request, library=library, seed=0) for each in devices]
-        return {
-            name: Counts(
-                board=device.combination.board.name,
-                processor=device.combination.board.qemu_cpu,
-                versions=counting.versions(device, folder),
-                instructions=between(*task.result()),
-            )
-            for name, device, task in zip(boards, devices, tasks, strict=True)
-        }
+        found = {}
+        for name, device, task in zip(boards, devices, tasks, strict=True):
+            answer, marks = task.result()
+            board = device.combination.board
+            versions = {**counting.versions(device, folder), **answer["versions"]}
+            found[name] = Counts(board.name, board.qemu_cpu, versions, between(answer["counted"], marks))
+        return found
 
 
 def between(names: Sequence[Any], marks: Sequence[int]) -> dict[str, int]:

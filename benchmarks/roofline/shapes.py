@@ -53,6 +53,7 @@ ARCHITECTURES = (
     Architecture((24, 48, 72, 96), 2, crop=80),
     Architecture((16, 32, 64, 128), 4),
     Architecture((24, 48, 64, 96), 2, space_to_depth=2),
+    Architecture((32, 48, 80, 112), 3, space_to_depth=2),
     Architecture((48, 64, 128), 1, space_to_depth=4),
 )
 

@@ -37,7 +37,7 @@ def test_every_board_counts_every_model(monkeypatch, tmp_path):
         given[device.combination.board.name] = [Path(path).read_bytes() for path in request["models"].values()]
         assert (program.name, library, seed, request["before"]) == ("invokes.py", "plugin", 0, counted.BEFORE)
         assert program.is_file()
-        return list(request["models"]), [10, 30, 100, 400]
+        return {"counted": list(request["models"]), "versions": {"numpy": "2"}}, [10, 30, 100, 400]
 
     monkeypatch.setattr(counting, "devices", devices)
     monkeypatch.setattr(counting, "plugin", lambda qemu, folder: "plugin")
@@ -45,7 +45,9 @@ def test_every_board_counts_every_model(monkeypatch, tmp_path):
     monkeypatch.setattr(counting, "count", count)
     said = []
     found = counted.count({"a": b"one", "b": b"two"}, folder=tmp_path, tell=said.append)
-    assert found["pi-5"] == counted.Counts("Raspberry Pi 5", "cortex-a76", {"qemu": "qemu"}, {"a": 20, "b": 300})
+    assert found["pi-5"] == counted.Counts(
+        "Raspberry Pi 5", "cortex-a76", {"qemu": "qemu", "numpy": "2"}, {"a": 20, "b": 300}
+    )
     assert found.keys() == {"pi-4", "pi-5"}
     assert given == {name: [b"one", b"two"] for name in ("Raspberry Pi 4", "Raspberry Pi 5")}
     assert said == ["making the emulated boards", "counting 2 models on pi-4, pi-5"]
