@@ -1,8 +1,8 @@
 """Invokes of bare .tflite files: run by the Python of the device, which is counted meanwhile.
 
 Standard input asks: {"models": {name: path}, "before": N}. Each is invoked N times, and then once between two calls of
-os.getppid. Standard output names them in that order, and the versions that ran them. It imports nothing of ours, so that
-files without a card will do.
+os.getppid. Standard output names them in that order, and what versions ran them. It imports nothing of ours, so
+that files without a card will do.
 """
 
 import gc
