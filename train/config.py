@@ -18,8 +18,8 @@ class NetworkSettings:
     or, where `crop_px` is not 0, a square of so many pixels around the main cell, each 1 / `zoom` of the field's; with
     `white_balance` without the colour of the light, with `stain_normalization` without the field's own stain too.
 
-    Squares of `space_to_depth` pixels a side are one position with all their channels to the first convolution; 1 leaves
-    pixels as they are.
+    Squares of `space_to_depth` pixels a side are one position with all their channels to the first convolution; 1
+    leaves pixels as they are.
 
     With `blind`, each tower learns from all source cells but one part of them, and answers for that part as an honest
     judge. Without, all learn from everything, and nothing is held out: `python -m train crossval` judges the recipe.
