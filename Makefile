@@ -216,6 +216,7 @@ figures: $(SOURCE) latencies
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
+	$(PY) -m benchmarks roofline --kept --out $(KEPT)/roofline.json --readme docs/roofline.md
 
 # How the bundles hold under other stain, light, focus, scale and sensor: minutes. More may be named: `make shifts
 # SHIFTED="name=FILE ..."`; the first is what the others are held against.

@@ -9,6 +9,7 @@ from benchmarks.commands import (
     pages,
     references,
     reporting,
+    roofline,
     runtime,
     shifts,
     suites,
@@ -26,6 +27,7 @@ GROUPS = (
     instructions,
     references,
     shifts,
+    roofline,
 )
 
 

@@ -17,6 +17,8 @@ NAN = float("nan")
         (NetworkSettings, "widths", (16, 0)),
         (NetworkSettings, "strided", 0),
         (NetworkSettings, "zoom", 0.0),
+        (NetworkSettings, "space_to_depth", 0),
+        (NetworkSettings, "space_to_depth", 7),
         (NetworkSettings, "zoom", NAN),
         (NetworkSettings, "strided", 6),
         (NetworkSettings, "image_height_px", 0),
