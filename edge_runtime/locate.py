@@ -13,7 +13,9 @@ from edge_runtime.squares import Squares, coarsen, median
 
 _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
 _HALFWAY = np.float32(0.5)  # between the field's middle and its strongest stain: adapts to the dye and the exposure
-_LEAST_STAIN = np.float32(0.2)  # of the background's brightness above the field's middle: less is red cells, or an empty field
+_LEAST_STAIN = np.float32(
+    0.2
+)  # of the background's brightness above the field's middle: less is red cells, or an empty field
 _WHITE = np.float32(255)
 _LEAST_AREA = 0.01  # of the field; platelets are smaller
 _LEAST_CUT_AREA = 0.004  # of the field, of a nucleus that its edge cuts

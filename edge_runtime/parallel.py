@@ -33,9 +33,7 @@ def count_workers(pictures: int, *, num_threads: int) -> int:
 
 
 @contextmanager
-def classify_all(
-    classifier: Classifier, paths: Iterable[str], *, workers: int
-) -> Iterator[Iterator[Prediction]]:
+def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) -> Iterator[Iterator[Prediction]]:
     """The prediction of each path, in their order; the iterable is read no further ahead than some chunks a worker.
 
     Of a helper that is killed one picture is lost, whose prediction says so; the others do the rest.
