@@ -94,7 +94,7 @@ class Helper:
         return self._status
 
 
-def _serve(classifier: Classifier, questions: int, answer: int, *, mask: set[signal.Signals]) -> NoReturn:
+def _serve(classifier: Classifier, questions: int, answer: int, *, mask: set[int | signal.Signals]) -> NoReturn:
     """What the child does: it returns nowhere, and flushes nothing that its parent has yet to write."""
     try:
         for number in _HELD_BACK:

@@ -42,4 +42,5 @@ def balance(pixels: Pixels, glass_color: Color) -> Pixels:
     width = pixels.shape[-2]
     scaled = pixels.reshape(-1, 3 * width) * np.full((width, 3), gains).reshape(-1)  # long rows are fast
     np.minimum(np.rint(scaled, out=scaled), 255, out=scaled)
-    return scaled.astype(np.uint8).reshape(pixels.shape)
+    balanced: Pixels = scaled.astype(np.uint8).reshape(pixels.shape)
+    return balanced
