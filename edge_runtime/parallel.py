@@ -7,12 +7,15 @@ are there within milliseconds, with all that is imported and the model's bytes i
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from edge_runtime.classifier import Classifier, Prediction
+
+if TYPE_CHECKING:
+    from edge_runtime.helper import Helper, Here
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,13 +51,43 @@ def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) 
     if workers == 1:
         yield map(classifier.classify, paths)
         return
-    from queue import SimpleQueue
+    from edge_runtime.helper import Here
 
+    with _helpers(classifier, workers - 1) as helpers:
+        chunks = in_order(_by_whom_is_idle([Here(classifier), *helpers]), _chunks(paths), workers=workers)
+        try:
+            yield (prediction for chunk in chunks for prediction in chunk)
+        finally:
+            chunks.close()
+
+
+@contextmanager
+def _helpers(classifier: Classifier, count: int) -> "Iterator[Sequence[Helper | Here]]":
+    """So many others that classify as this one does; none is left when this is over."""
     from edge_runtime.helper import Helper, Here
 
+    if sys.platform != "linux" or threading.active_count() > 1:
+        yield [Here(classifier.twin()) for _ in range(count)]
+        return
     helpers: list[Helper] = []
+    try:
+        for _ in range(count):
+            helpers.append(Helper(classifier.twin()))  # noqa: PERF401  # those that there are must end, if one fails
+        yield helpers
+    finally:
+        for helper in helpers:
+            helper.dismiss()
+        for helper in helpers:
+            helper.wait()
+
+
+def _by_whom_is_idle(workers: "Sequence[Helper | Here]") -> Callable[[list[str]], list[Prediction]]:
+    """What classifies some paths, in whichever thread, by one of the workers that are alive and have nothing to do."""
+    from queue import SimpleQueue
+
     idle: SimpleQueue[Helper | Here] = SimpleQueue()
-    forking = sys.platform == "linux" and threading.active_count() == 1
+    for each in workers:
+        idle.put(each)
 
     def classify(chunk: list[str]) -> list[Prediction]:
         done: list[Prediction] = []
@@ -67,22 +100,7 @@ def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) 
                     idle.put(mine)
         return done
 
-    try:
-        idle.put(Here(classifier))
-        for _ in range(workers - 1):
-            if forking:
-                helpers.append(Helper(classifier.twin()))
-            idle.put(helpers[-1] if forking else Here(classifier.twin()))
-        chunks = in_order(classify, _chunks(paths), workers=workers)
-        try:
-            yield (prediction for chunk in chunks for prediction in chunk)
-        finally:
-            chunks.close()
-    finally:
-        for helper in helpers:
-            helper.dismiss()
-        for helper in reversed(helpers):
-            helper.wait()
+    return classify
 
 
 def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
