@@ -39,6 +39,7 @@ def count_workers(pictures: int, *, num_threads: int) -> int:
 def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) -> Iterator[Iterator[Prediction]]:
     """The prediction of each path, in their order; the iterable is read no further ahead than some chunks a worker.
 
+    Leaving the context ends the helpers, however many are done.
     Of a helper that is killed one picture is lost, whose prediction says so; the others do the rest.
     A fork copies no thread, and so keeps for ever what one has locked: where this process has several, or is none of
     Linux's, the helpers are threads.
