@@ -119,9 +119,12 @@ def _each(
     from edge_runtime.parallel import classify_all, count_workers
     from edge_runtime.progress import progress
 
-    workers = count_workers(len(found), num_threads=classifier.num_threads)
-    predictions = classify_all(classifier, (item.path for item in found if not item.error), workers=workers)
-    with progress("classify", total=len(found), hidden=hidden) as advance:
+    workers = 1 if gallery else count_workers(len(found), num_threads=classifier.num_threads)
+    paths = (item.path for item in found if not item.error)
+    with (  # in this order: a progress bar has a thread
+        classify_all(classifier, paths, workers=workers) as predictions,
+        progress("classify", total=len(found), hidden=hidden) as advance,
+    ):
         for item in found:
             if item.error:
                 prediction = failed(item.path, item.error)

@@ -18,6 +18,7 @@ from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
 from edge_runtime.image import Field, Pixels, decode_field
 from edge_runtime.locate import Cell
+from edge_runtime.memory import keep_freed
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.view import Box, box_of, cut
 
@@ -156,6 +157,7 @@ class Classifier:
         process = os.getpid()
         with self._loading.setdefault(process, threading.Lock()):  # the first thread makes it, the others wait
             if self._loaded is None or self._loaded[0] != process:
+                keep_freed()
                 model = Model(self._content(), num_threads=self.num_threads)
                 self._check_golden(model)
                 self._loaded = process, model

@@ -31,10 +31,12 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
     check_labels(dataset, labels)
     origins = groups.assign(dataset.images) if groups else None
     outcomes, complaints = [], []
-    with progress("evaluate", total=len(dataset.images)) as advance:
-        paths = [image.path for image in dataset.images]
-        workers = count_workers(len(paths), num_threads=classifier.num_threads)
-        predictions = classify_all(classifier, paths, workers=workers)
+    paths = [image.path for image in dataset.images]
+    workers = count_workers(len(paths), num_threads=classifier.num_threads)
+    with (  # in this order: a progress bar has a thread
+        classify_all(classifier, paths, workers=workers) as predictions,
+        progress("evaluate", total=len(paths)) as advance,
+    ):
         for image, prediction in zip(dataset.images, predictions, strict=True):
             if prediction.error:
                 complaints.append(f"{image.name}: {prediction.error}")
