@@ -4,6 +4,7 @@ from benchmarks.instructions import CHECKOUT
 from benchmarks.roofline.shapes import ARCHITECTURES, Architecture, network, sweep
 from benchmarks.work import multiply_adds, parameters
 from edge_runtime.card import read_model
+from tests.train import tiny
 from train import network as trained
 from train.__main__ import build_parser
 from train.recipe import settings_of
@@ -19,6 +20,7 @@ def settings(*options):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.options)
 def test_each_architecture_is_the_network_that_its_options_train(architecture):
+    tiny.settle()  # TensorFlow takes such settings once, and other tests of the process need them
     found, content = settings(*architecture.options.split()), network(architecture)
     assert multiply_adds(content) == trained.multiply_adds(found, classes=4)
     assert parameters(content) == trained.build_deployed(found, classes=4).count_params()
