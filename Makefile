@@ -201,6 +201,8 @@ figures: $(SOURCE) latencies
 		--name held-out --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/cell/test/seed*.json' --out $(KEPT)/cell/seeds-test.md \
 		--name seeds-cell --readme docs/recipe.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
+		--name seeds-portable --readme docs/recipe.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
@@ -221,7 +223,7 @@ figures: $(SOURCE) latencies
 # How the bundles hold under other stain, light, focus, scale and sensor: minutes. More may be named: `make shifts
 # SHIFTED="name=FILE ..."`; the first is what the others are held against.
 SHIFTED ?= $(foreach variant,int8 float32,"field $(variant)=$(MODELS)/leukolite-$(variant).tflite") \
-	$(foreach variant,int8 float32,"cell $(variant)=$(KEPT)/cell/bundles/leukolite-$(variant).tflite")
+	$(foreach view,cell portable,$(foreach variant,int8 float32,"$(view) $(variant)=$(KEPT)/$(view)/bundles/leukolite-$(variant).tflite"))
 
 shifts: $(SOURCE)
 	$(PY) -m benchmarks shifts --models $(SHIFTED) --data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/shifts.json \
