@@ -52,7 +52,7 @@ def with_head(content: bytes, head: Head, *, features: Sequence[npt.NDArray[np.f
         given = []
         for (layer, joins), weights, maxima in zip(layers, head.weights, features, strict=True):
             own = np.linalg.solve(joins.astype(np.float64), weights)
-            bias = np.linalg.solve(joins.astype(np.float64), head.bias - constant) / len(layers)
+            bias = np.linalg.solve(joins.astype(np.float64), (head.bias - constant) / len(layers))
             tree.set_dense(layer, own, bias)
             given.append(maxima @ own.T + bias)
         last = logits_layer(tree.graph)
@@ -125,7 +125,7 @@ class _Tree:
                 raise ValueError(f"{operator} whose input {position} is not constant")
         return None
 
-    def set_dense(self, layer: Operator, weights: Reals, bias: Reals) -> None:
+    def set_dense(self, layer: Operator, weights: npt.ArrayLike, bias: npt.ArrayLike) -> None:
         """Give a dense layer weights [outputs, inputs] and a bias [outputs], in the kinds of number that it has."""
         old, added, read = self.constant(layer, 1), self.constant(layer, 2), layer.input(0)
         if old is None or added is None or read is None:

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from convert.bundle import describe, make_bundle, summary
+from convert.bundle import describe, make_bundle
 from convert.config import Settings
 from convert.metadata import METADATA_NAME
 from edge_runtime.card import load_card

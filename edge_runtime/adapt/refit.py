@@ -74,7 +74,7 @@ def balanced(classes: Indices, groups: Indices) -> Reals:
     own = 1 / size
     totals = np.bincount(classes, weights=own)
     present = np.flatnonzero(totals)
-    return own * totals.sum() / (len(present) * totals[classes])
+    return np.asarray(own * totals.sum() / (len(present) * totals[classes]))
 
 
 def refit(cells: Cells, prior: Prior) -> Refit:
@@ -144,17 +144,17 @@ def _solve(cells: Cells, prior: Prior, kept: npt.NDArray[np.bool_]) -> Reals:
     ahead = pulls = np.zeros((count, len(kept), classes))
     for number in range(STEPS):
         added = (kernel @ ahead.reshape(count, -1)).reshape(ahead.shape)
-        gradient = weights * (_softmax(offset + added) - true) + ahead
+        gradient = weights * (shares(offset + added) - true) + ahead
         moved = ahead - (step @ gradient.reshape(count, -1)).reshape(ahead.shape)
         ahead, pulls = moved + number / (number + 3) * (moved - pulls), moved
-    return pulls.transpose(1, 0, 2)
+    return np.asarray(pulls.transpose(1, 0, 2))
 
 
 def _kernel(features: Reals, prior: Prior) -> Reals:
     """How alike the prior takes two cells' logits to be: [n, n]."""
     middle, spread = _standard(features)
     standard = (features - middle) / spread
-    return _BIAS_VARIANCE + prior.variance * (standard @ standard.T) / standard.shape[1]
+    return np.asarray(_BIAS_VARIANCE + prior.variance * (standard @ standard.T) / standard.shape[1])
 
 
 def _standard(features: Reals) -> tuple[Reals, Reals]:
@@ -163,16 +163,16 @@ def _standard(features: Reals) -> tuple[Reals, Reals]:
     return features.mean(axis=0), np.maximum(spread, max(float(spread.mean()) / 4, 1e-6))
 
 
-def _softmax(logits: Reals) -> Reals:
-    """Probabilities along the last axis."""
+def shares(logits: Reals) -> Reals:
+    """The probabilities of logits [..., classes]."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def _loss(cells: Cells, logits: Reals) -> float:
     """The weighted mean of -log p of the true class."""
-    shares = _softmax(logits)[range(len(logits)), cells.classes]
-    return float(cells.weights @ -np.log(np.maximum(shares, 1e-12)) / cells.weights.sum())
+    right = shares(logits)[range(len(logits)), cells.classes]
+    return float(cells.weights @ -np.log(np.maximum(right, 1e-12)) / cells.weights.sum())
 
 
 def _take(cells: Cells, which: npt.NDArray[np.bool_]) -> Cells:
@@ -187,4 +187,4 @@ def _deal(cells: Cells, count: int) -> npt.NDArray[np.bool_]:
     order = np.argsort(cells.classes[first], kind="stable")
     turn = np.empty(len(names), np.int64)
     turn[order] = np.arange(len(names)) % count
-    return turn[np.searchsorted(names, cells.groups)] == np.arange(count)[:, np.newaxis]
+    return np.asarray(turn[np.searchsorted(names, cells.groups)] == np.arange(count)[:, np.newaxis])

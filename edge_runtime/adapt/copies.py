@@ -52,4 +52,4 @@ def _normalised(pictures: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Each as a vector of mean 0 and length 1, so that products are correlations; one without contrast is 0."""
     flat = pictures.reshape(len(pictures), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
-    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9))
