@@ -48,7 +48,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations shifts always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -205,6 +205,15 @@ figures: $(SOURCE)
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
+
+# How the bundles hold under other stain, light, focus, scale and sensor: minutes. More may be named: `make shifts
+# SHIFTED="name=FILE ..."`; the first is what the others are held against.
+SHIFTED ?= $(foreach variant,int8 float32,"field $(variant)=$(MODELS)/leukolite-$(variant).tflite") \
+	$(foreach variant,int8 float32,"cell $(variant)=$(KEPT)/cell/bundles/leukolite-$(variant).tflite")
+
+shifts: $(SOURCE)
+	$(PY) -m benchmarks shifts --models $(SHIFTED) --data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/shifts.json \
+		--picture $(KEPT)/shifts.png --sheet $(KEPT)/shifts.jpg --readme docs/shifts.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

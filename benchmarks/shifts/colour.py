@@ -45,7 +45,8 @@ def absorb(pixels: Pixels, *, matrix: Values) -> Pixels:
     Args:
         matrix: float [3, 3]; a column is what the new density of a channel is mixed of.
     """
-    density = -np.log(np.maximum(np.arange(256, dtype=np.float32)[:, np.newaxis], _DARKEST) / glass(coarsen(pixels)))
+    values = np.arange(256, dtype=np.float32)[:, np.newaxis]
+    density = -np.log(np.maximum(values, _DARKEST) / np.maximum(glass(coarsen(pixels)), _DARKEST))
     own = np.stack([density[pixels[..., channel], channel] for channel in range(3)], axis=-1)
     return to_pixels(pixels * np.exp(-(own @ (matrix - np.eye(3)).astype(np.float32))))
 

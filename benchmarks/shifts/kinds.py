@@ -119,13 +119,13 @@ _SINGLE = (
     Kind(
         "eosin",
         "doublings or halvings of the dye",
-        (0, 0.25, 0.5, 0.75, 1, 1.25),
+        (0, 0.15, 0.3, 0.5, 0.75, 1),
         lambda pixels, level, random: colour.restain(pixels, eosin=2 ** _either_way(level, random)),
     ),
     Kind(
         "thiazine",
         "doublings or halvings of the dye",
-        (0, 0.25, 0.5, 0.75, 1, 1.25),
+        (0, 0.15, 0.3, 0.5, 0.75, 1),
         lambda pixels, level, random: colour.restain(pixels, thiazine=2 ** _either_way(level, random)),
     ),
     Kind("stain", "of the densities, scaled and mixed", (0, 0.1, 0.2, 0.3, 0.45, 0.6), _stain),

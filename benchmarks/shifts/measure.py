@@ -16,6 +16,7 @@ from edge_runtime.dataset import Dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import check_labels
 from edge_runtime.image import Pixels, decode, decode_field
+from edge_runtime.native import hushed
 from edge_runtime.parallel import count_workers, in_order
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
@@ -42,13 +43,14 @@ def measure(
     Raises LeukoliteError when a model or a picture cannot be read, or the class folders are not a model's labels.
     """
     started, labels = time.time(), dataset.labels
-    crew = [Classifier(path).load() for path in models.values()]
+    crew = [Classifier(path) for path in models.values()]
     for classifier in crew:
         check_labels(dataset, classifier.card.labels)
     workers = count_workers(len(pictures), num_threads=1)
     idle: SimpleQueue[Crew] = SimpleQueue()
-    for each in (crew, *([one.twin() for one in crew] for _ in range(workers - 1))):
-        idle.put(each)
+    with hushed():
+        for _ in range(workers):
+            idle.put([classifier.twin() for classifier in crew])
 
     def work(shown: Shown) -> Rows:
         mine = idle.get()
