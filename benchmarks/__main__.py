@@ -1,9 +1,22 @@
 """Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, comparing, gate, instructions, pages, references, runtime, shifts, suites
+from benchmarks.commands import (
+    PROG,
+    adaptation,
+    bulk,
+    comparing,
+    gate,
+    instructions,
+    pages,
+    references,
+    runtime,
+    shifts,
+    suites,
+)
 from edge_runtime.command import Parser, run
 
 GROUPS = (
+    adaptation,
     suites,
     runtime,
     comparing,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.card import Card
-from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.graph import read_graph, with_outputs
 from edge_runtime.head import find_head
 from edge_runtime.image import Field, Pixels, decode_field
@@ -48,9 +48,8 @@ class Embedder:
         field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
         crops, _ = cut(field.pixels, view)
         if not len(crops):
-            what = "the picture" if isinstance(source, bytes) else show(source)
             raise LeukoliteError(
-                expected=f"a stained cell in {what}", found="none", remedy="look at it, and take it out or again"
+                expected="a stained cell in the picture", found="none", remedy="look at it, and leave it out"
             )
         probabilities, maps = self._model.predict_all(crops[0])
         return Embedding(np.concatenate([each.max(axis=(0, 1)) for each in maps]), probabilities, _covered(field))

@@ -81,7 +81,7 @@ def refit(cells: Cells, prior: Prior) -> Refit:
     """The head from all cells."""
     middle, spread = _standard(cells.features)
     standard = (cells.features - middle) / spread
-    (pulls,) = _solve(cells, prior, np.ones((1, len(cells.classes)), bool))
+    pulls = _solve(cells, [prior], np.ones((1, len(cells.classes)), bool))[0, :, 0]
     weights = prior.variance / standard.shape[1] * (pulls.T @ standard) / spread
     return Refit(prior, weights, _BIAS_VARIANCE * pulls.sum(axis=0) - weights @ middle)
 
@@ -91,8 +91,8 @@ def choose(cells: Cells, priors: Sequence[Prior] = PRIORS) -> Prior:
 
     What is compared is the weighted mean of -log p of the true class; leaving out is in ROUNDS rounds.
     """
-    rounds = _deal(cells, ROUNDS)
-    return min(priors, key=lambda prior: _loss(cells, held_out(cells, prior, rounds)))
+    answers = held_out(cells, priors, _deal(cells, ROUNDS))
+    return priors[int(np.argmin([_loss(cells, logits) for logits in answers]))]
 
 
 def leave_one_out(cells: Cells, priors: Sequence[Prior] = PRIORS) -> Reals:
@@ -106,48 +106,52 @@ def leave_one_out(cells: Cells, priors: Sequence[Prior] = PRIORS) -> Reals:
         if part.any():
             prior = choose(_take(cells, ~part), priors)
             alone = cells.groups == np.unique(cells.groups[part])[:, np.newaxis]
-            found[part] = held_out(cells, prior, alone)[part]
+            found[part] = held_out(cells, [prior], alone)[0, part]
     return found
 
 
-def held_out(cells: Cells, prior: Prior, rounds: npt.NDArray[np.bool_]) -> Reals:
-    """Logits of each cell by a head from all cells that are not left out in the same round.
+def held_out(cells: Cells, priors: Sequence[Prior], rounds: npt.NDArray[np.bool_]) -> Reals:
+    """Logits of each cell under each prior by a head from all cells that are not left out in the same round.
 
     Args:
         cells: all of them.
-        prior: one.
+        priors: one at least.
         rounds: bool [rounds, n], whether a cell is left out; each in one round at most, else NaN is given.
 
     Returns:
-        float64 [n, classes].
+        float64 [priors, n, classes].
     """
-    kernel = _kernel(cells.features, prior)
-    found = np.full_like(cells.logits, np.nan)
-    for out, pulls in zip(rounds, _solve(cells, prior, ~rounds), strict=True):
-        found[out] = prior.trust * cells.logits[out] + kernel[out] @ pulls
+    found = np.full((len(priors), *cells.logits.shape), np.nan)
+    pulls = _solve(cells, priors, ~rounds)
+    for number, prior in enumerate(priors):
+        kernel = _kernel(cells.features, prior)
+        for which, out in enumerate(rounds):
+            found[number, out] = prior.trust * cells.logits[out] + kernel[out] @ pulls[number, :, which]
     return found
 
 
-def _solve(cells: Cells, prior: Prior, kept: npt.NDArray[np.bool_]) -> Reals:
-    """How each cell pulls at the logits in each round, float64 [rounds, n, classes]; 0 where it is not kept.
+def _solve(cells: Cells, priors: Sequence[Prior], kept: npt.NDArray[np.bool_]) -> Reals:
+    """How each cell pulls at the logits under each prior in each round, float64 [priors, n, rounds, classes].
 
-    Minimises, over pulls a with logits z = trust * shipped + K a, sum of w (-log softmax(z)_true) + trace(a' K a) / 2,
-    by steps in which Boehning's bound of the Hessian (1992, "Multinomial logistic regression algorithm", theorem 1),
-    half of K, stands for it, with Nesterov's momentum: no step need be searched for.
+    One that is not kept, bool [rounds, n], pulls by 0. What is minimised, over pulls a with logits z = trust * shipped
+    + K a, is the sum of w (-log softmax(z)_true) and trace(a' K a) / 2, by STEPS steps in which Boehning's bound of the
+    Hessian (1992, "Multinomial logistic regression algorithm", theorem 1), half of K, stands for it, with Nesterov's
+    momentum: no length of a step need be searched for, and all priors and rounds go side by side.
     """
-    kernel = _kernel(cells.features, prior)
-    count, classes = cells.logits.shape
+    kernel = np.stack([_kernel(cells.features, prior) for prior in priors])
+    offset = np.array([prior.trust for prior in priors])[:, np.newaxis, np.newaxis, np.newaxis]
+    offset = offset * cells.logits[:, np.newaxis]  # [priors, n, 1, classes]
     weights = (kept * cells.weights).T[..., np.newaxis]  # [n, rounds, 1]
-    true = np.eye(classes)[cells.classes][:, np.newaxis]
-    offset, bound = prior.trust * cells.logits[:, np.newaxis], cells.weights.max() / 2
-    step = np.linalg.inv(np.eye(count) + bound * kernel)
-    ahead = pulls = np.zeros((count, len(kept), classes))
+    true = np.eye(cells.logits.shape[1])[cells.classes][:, np.newaxis]
+    step = np.linalg.inv(np.eye(kernel.shape[1]) + cells.weights.max() / 2 * kernel)
+    flat = (*kernel.shape[:2], -1)
+    ahead = pulls = np.zeros((*kernel.shape[:2], len(kept), true.shape[-1]))
     for number in range(STEPS):
-        added = (kernel @ ahead.reshape(count, -1)).reshape(ahead.shape)
+        added = (kernel @ ahead.reshape(flat)).reshape(ahead.shape)
         gradient = weights * (shares(offset + added) - true) + ahead
-        moved = ahead - (step @ gradient.reshape(count, -1)).reshape(ahead.shape)
+        moved = ahead - (step @ gradient.reshape(flat)).reshape(ahead.shape)
         ahead, pulls = moved + number / (number + 3) * (moved - pulls), moved
-    return np.asarray(pulls.transpose(1, 0, 2))
+    return pulls
 
 
 def _kernel(features: Reals, prior: Prior) -> Reals:
