@@ -48,7 +48,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations shifts always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations shifts adapt always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -214,6 +214,11 @@ SHIFTED ?= $(foreach variant,int8 float32,"field $(variant)=$(MODELS)/leukolite-
 shifts: $(SOURCE)
 	$(PY) -m benchmarks shifts --models $(SHIFTED) --data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/shifts.json \
 		--picture $(KEPT)/shifts.png --sheet $(KEPT)/shifts.jpg --readme docs/shifts.md
+
+# What a few labelled cells bring at synthetic microscopes: minutes.
+adapt: $(SOURCE)
+	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/adapt.json --readme docs/adapt.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

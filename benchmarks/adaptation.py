@@ -30,7 +30,7 @@ from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.rewrite import with_head
 
 PER_CLASS = (5, 10, 25)
-PER_SOURCE = 3  # pictures of each source cell of TEST that are asked about
+PER_SOURCE = 2  # pictures of each source cell of TEST that are asked about
 GRADE = 4  # of benchmarks.shifts.GRADES
 AIM = 0.90  # balanced accuracy after 25 cells a class
 
@@ -119,11 +119,9 @@ def measure(
     trials = []
     for number in range(microscopes):
         drawn = draw(data, groups=groups, seed=number)
-        for content, embedder in zip(contents, embedders, strict=True):
-            few, others = (look(embedder, pictures, microscope=number) for pictures in (drawn, asked))
-            trials += [
-                try_out(content, embedder, few, others, microscope=number, per_class=count) for count in PER_CLASS
-            ]
+        few, others = (look(embedders, pictures, microscope=number) for pictures in (drawn, asked))
+        for content, embedder, own, rest in zip(contents, embedders, few, others, strict=True):
+            trials += [try_out(content, embedder, own, rest, microscope=number, per_class=count) for count in PER_CLASS]
         advance()
     described = tuple(
         {"file": path.name, "view": load_card(content).input.view}
@@ -160,21 +158,32 @@ def draw(data: Path, *, groups: Path, seed: int) -> tuple[Shown, ...]:
     return tuple(shown for row in zip(*rows, strict=True) for shown in row)
 
 
-def look(embedder: Embedder, pictures: Sequence[Shown], *, microscope: int) -> Seen:
-    """What a bundle makes of pictures that one microscope has taken."""
-    found: list[Embedding | None] = []
+def look(embedders: Sequence[Embedder], pictures: Sequence[Shown], *, microscope: int) -> list[Seen]:
+    """What each bundle makes of pictures that one microscope has taken."""
+    found: list[list[Embedding | None]] = [[] for _ in embedders]
     for shown in pictures:
-        pixels = shift(upright(shown), kind=MICROSCOPE, grade=GRADE, seed=microscope, name=MICROSCOPE)
-        try:
-            found.append(embedder.embed(file_of(pixels)))
-        except LeukoliteError:  # no cell is found in it
-            found.append(None)
+        content = file_of(shift(upright(shown), kind=MICROSCOPE, grade=GRADE, seed=microscope, name=MICROSCOPE))
+        for own, embedder in zip(found, embedders, strict=True):
+            own.append(_embed(embedder, content))
+    return [_seen(pictures, own, embedder) for own, embedder in zip(found, embedders, strict=True)]
+
+
+def _embed(embedder: Embedder, content: bytes) -> Embedding | None:
+    """What a bundle makes of a picture; None where it finds no cell."""
+    try:
+        return embedder.embed(content)
+    except LeukoliteError:
+        return None
+
+
+def _seen(pictures: Sequence[Shown], found: Sequence[Embedding | None], embedder: Embedder) -> Seen:
+    """One bundle's, as arrays."""
     channels = sum(own.shape[1] for own in embedder.head.weights)
-    none = np.full(channels, np.nan, np.float32), np.full(len(embedder.head.bias), np.nan, np.float32)
+    nothing = np.full(channels, np.nan, np.float32), np.full(len(embedder.head.bias), np.nan, np.float32)
     return Seen(
         tuple(pictures),
-        np.stack([none[0] if each is None else each.maxima for each in found]),
-        np.stack([none[1] if each is None else each.probabilities for each in found]),
+        np.stack([nothing[0] if each is None else each.maxima for each in found]),
+        np.stack([nothing[1] if each is None else each.probabilities for each in found]),
     )
 
 

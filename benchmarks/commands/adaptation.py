@@ -11,14 +11,8 @@ from edge_runtime.command import Parser
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register this command."""
     adapt = commands.add_parser("adapt", help="how far few labelled cells help at synthetic microscopes (minutes)")
-    adapt.add_argument(
-        "--models",
-        nargs="+",
-        type=Path,
-        default=[Path(Settings().int8_model)],
-        metavar="MODEL",
-        help="default: shipped",
-    )
+    shipped = [Settings().int8_model]
+    adapt.add_argument("--models", nargs="+", type=Path, default=shipped, metavar="MODEL", help="default: shipped")
     adapt.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set with TRAIN and TEST")
     adapt.add_argument("--groups", required=True, type=Path, metavar="FILE.csv", help="which images show the same cell")
     adapt.add_argument("--microscopes", type=int, default=5, metavar="N", help="default: 5")
