@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from edge_runtime.bundle import open_bundle
+from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
@@ -128,9 +128,9 @@ class Classifier:
         or hangs the process that loads it, has no card, or model and card do not fit.
         """
         self.path = Path(model) if model is not None else SHIPPED_MODEL
-        self.bundle = open_bundle(self.path, labels=labels)
-        self.digest: str = self.bundle.digest
-        self.card: Card = self.bundle.card
+        self._bundle = open_bundle(self.path, labels=labels)
+        self.digest: str = self._bundle.digest
+        self.card: Card = self._bundle.card
         self.threshold = self.card.abstain_below if threshold is None else threshold
         self._golden = golden
         self.num_threads = num_threads
@@ -138,12 +138,17 @@ class Classifier:
         self._loaded: tuple[int, Model] | None = None  # and the process that loaded it
         self._loading: dict[int, threading.Lock] = {}  # by process: a fork may come while one is held
         check_policy(golden)
-        if golden != OFF and not self.bundle.assumed:
+        if golden != OFF and not self._bundle.assumed:
             check_record(self.card, name=show(self.path))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the interpreter: pickled, a classifier needs no file where it arrives."""
         return {**self.__dict__, "_loaded": None, "_loading": {}}
+
+    @property
+    def bundle(self) -> Bundle:
+        """The file as it was read and checked."""
+        return self._bundle
 
     @property
     def model(self) -> Model:
@@ -162,10 +167,10 @@ class Classifier:
     def _content(self) -> bytes:
         """The bytes for the interpreter: those of the file or, of a model that is to explain, with more outputs."""
         if self._head is None:
-            return self.bundle.content
+            return self._bundle.content
         from edge_runtime.graph import with_outputs
 
-        return with_outputs(self.bundle.content, self._head.maps)
+        return with_outputs(self._bundle.content, self._head.maps)
 
     def _check_golden(self, model: Model) -> None:
         """See that a new interpreter computes as it should; what is not refused is warned of."""
@@ -173,8 +178,8 @@ class Classifier:
             return
         remark = None if model.uses_delegate else f"{without_delegate()}; so it is slow"
         try:
-            if not self.bundle.assumed:
-                replay(self.card, model, name=show(self.path), whole=self.bundle.whole)
+            if not self._bundle.assumed:
+                replay(self.card, model, name=show(self.path), whole=self._bundle.whole)
         except LeukoliteError as error:
             if self._golden == REFUSE:
                 raise
@@ -205,7 +210,7 @@ class Classifier:
             from edge_runtime.graph import read_graph
             from edge_runtime.head import find_head
 
-            head = find_head(read_graph(self.bundle.content), name=show(self.path))
+            head = find_head(read_graph(self._bundle.content), name=show(self.path))
             with self._loading.setdefault(os.getpid(), threading.Lock()):
                 self._head, self._loaded = head, None
         return self.model, head

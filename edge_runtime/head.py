@@ -56,9 +56,9 @@ def find_head(graph: Graph, *, name: str) -> Head:
         return Head(maps, tuple(weights for _, weights in terms), bias, grids.pop())
     except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
         raise LeukoliteError(
-            expected=f"convolutions, global max-pooling, dense layers and softmax in {name}, to explain what it says",
+            expected=f"convolutions, global max-pooling, dense layers and softmax in {name}, to explain or adapt it",
             found=" ".join(str(error).split())[:300] if isinstance(error, ValueError) else "another graph",
-            remedy="explain with a model that `python -m convert` wrote",
+            remedy="use a model that `python -m convert` wrote",
         ) from error
 
 

@@ -32,5 +32,6 @@ def rebundle(model: bytes, card: Card, *, adapted: Mapping[str, Any], accuracy: 
             training={**card.training, "adapted": adapted},
             accuracy=accuracy,
             golden=golden_record(Model(model)),
+            temperature=1.0,  # one that was folded into the head went with it
         ),
     )

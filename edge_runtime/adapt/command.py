@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_runtime.adapt.adaptation import Adaptation, adapt, parts
 from edge_runtime.adapt.bundle import rebundle
 from edge_runtime.adapt.embedding import Embedder
@@ -58,7 +60,13 @@ def run(args: argparse.Namespace) -> int:
     if not found.helps:
         complain(PROG, refusal(found, args.output))
         return FAILED
-    write(found, classifier.bundle, Path(args.output), name=show(path))
+    if found.difference.ci95[0] <= 0:
+        note(
+            PROG,
+            "warning: that may be chance, as the interval of the difference holds 0; label more cells",
+        )
+    content = make(found, classifier.bundle, name=show(path))
+    write(content, Path(args.output))
     return FAILED if sample.unusable else DONE
 
 
@@ -81,8 +89,12 @@ def check_output(output: Path, model: Path) -> None:
     )
 
 
-def write(found: Adaptation, base: Bundle, output: Path, *, name: str) -> None:
-    """Write the adapted bundle, and its digest into the SHA256SUMS beside it."""
+def make(found: Adaptation, base: Bundle, *, name: str) -> bytes:
+    """The adapted bundle.
+
+    Raises LeukoliteError when its network cannot take the head, or told the cells worse with it, as it is stored, than
+    without: those that it was fitted to, so that only a fault in the rewriting can be the cause.
+    """
     model = with_head(base.content, found.head, features=parts(found.sample.maxima, found.head), name=name)
     content = rebundle(
         model,
@@ -90,6 +102,21 @@ def write(found: Adaptation, base: Bundle, output: Path, *, name: str) -> None:
         adapted={"base_sha256": base.digest, **found.summary()},
         accuracy={"leave_one_out": True, **summary(found.after)},
     )
+    embedder = Embedder(content, base.card, name=name)
+    answers = np.array([embedder.embed(image.path).probabilities.argmax() for image in found.sample.images])
+    classes = found.sample.classes
+    rights = [float((answers[classes == label] == label).mean()) for label in range(len(found.cells))]
+    if float(np.mean(rights)) < balanced(found)[0]:
+        raise LeukoliteError(
+            expected=f"an adapted bundle that tells its own cells at least as well as {name}",
+            found=f"balanced accuracy {np.mean(rights):.3f} after {balanced(found)[0]:.3f}",
+            remedy="use the bundle as it is, and report this with the pictures",
+        )
+    return content
+
+
+def write(content: bytes, output: Path) -> None:
+    """Write a bundle, and its digest into the SHA256SUMS beside it."""
     unlist_sum(output)  # of what is about to be replaced: at no time is a file there that its sum denies
     write_atomic(output, [content])
     list_sum(output, sha256(content))

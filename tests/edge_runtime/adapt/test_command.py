@@ -3,14 +3,18 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.__main__ import main
 from edge_runtime.adapt import command
 from edge_runtime.card import load_card
 from edge_runtime.classifier import MODELS, Classifier
 from edge_runtime.integrity import SUMS_NAME, read_sums
+from edge_runtime.rewrite import with_head
 
 
 @pytest.fixture
@@ -66,6 +70,27 @@ def test_few_cells_and_copies_are_warned_of_and_copies_count_once(adapt, cells):
     assert {line.split()[1] for line in out.splitlines()[1:-2]} == {"5"}
     assert any("few cells: BLUE 5, DARK 5, GREEN 5, RED 5" in line for line in err)
     assert any("1 pictures are copies, and count once: RED/copy.jpg of RED/00.png" in line for line in err)
+
+
+def test_what_may_be_chance_is_warned_of(adapt, cells, monkeypatch, tmp_path):
+    found = command.adapt
+
+    def unsure(*arguments, **settings):
+        sure = found(*arguments, **settings)
+        return replace(sure, difference=replace(sure.difference, ci95=(-0.1, 0.6)))
+
+    monkeypatch.setattr(command, "adapt", unsure)
+    status, out, err = adapt(cells(6))
+    assert status == 0
+    assert "(95 % -0.100 to +0.600)" in out
+    assert any("warning: that may be chance" in line for line in err)
+
+
+def test_a_bundle_of_another_kind_is_refused(bundle, cells, tmp_path, capsys):
+    output = tmp_path / "adapted.tflite"
+    assert main(["adapt", "-m", str(bundle), "--data", str(cells(6)), "-o", str(output)]) == 2
+    assert "to explain or adapt it, got AVERAGE_POOL_2D to" in capsys.readouterr().err
+    assert not output.exists()
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(adapt, cells, tmp_path):
@@ -173,3 +198,14 @@ def test_an_interruption_leaves_nothing(adapt, cells, monkeypatch, untouched):
     monkeypatch.setattr(command, "rebundle", interrupt)
     status, _, _ = adapt(cells(6))
     assert status == 130
+
+
+def test_a_head_that_is_stored_wrongly_is_refused(adapt, cells, monkeypatch, untouched):
+    def wrong(content, head, **settings):
+        return with_head(content, replace(head, bias=head.bias + np.float32([99, 0, 0, 0])), **settings)
+
+    monkeypatch.setattr(command, "with_head", wrong)
+    status, _, (*_, line) = adapt(cells(6))
+    assert status == 2
+    assert "tells its own cells at least as well as" in line
+    assert "got balanced accuracy 0.250 after 0.750" in line
