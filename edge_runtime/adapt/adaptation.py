@@ -108,8 +108,8 @@ def gather(sample: Sample, head: Head) -> refit.Cells:
 def joined(head: Head, found: refit.Refit) -> Head:
     """The head with what a refit adds to it."""
     trust = found.prior.trust
-    parts = np.split(found.weights, np.cumsum([own.shape[1] for own in head.weights])[:-1], axis=1)
-    weights = (trust * own + added for own, added in zip(head.weights, parts, strict=True))
+    added = parts(found.weights, head)
+    weights = (trust * own + more for own, more in zip(head.weights, added, strict=True))
     return replace(
         head,
         weights=tuple(each.astype(np.float32) for each in weights),
@@ -117,6 +117,6 @@ def joined(head: Head, found: refit.Refit) -> Head:
     )
 
 
-def parts(maxima: npt.NDArray[np.float32], head: Head) -> list[npt.NDArray[np.float32]]:
-    """The maxima [n, channels of all towers] of each of the head's maps."""
-    return np.split(maxima, np.cumsum([own.shape[1] for own in head.weights])[:-1], axis=1)
+def parts(rows: npt.NDArray[Any], head: Head) -> list[npt.NDArray[Any]]:
+    """Rows [n, channels of all towers], such as maxima, as those of each of the head's maps."""
+    return np.split(rows, np.cumsum([own.shape[1] for own in head.weights])[:-1], axis=1)

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +16,9 @@ from edge_runtime.adapt.sample import take
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import MODELS, SHIPPED_MODEL, Classifier
 from edge_runtime.command import DONE, FAILED, complain, note, noted
-from edge_runtime.dataset import Dataset, digest, open_dataset
+from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.evaluation import describe_data, describe_model
 from edge_runtime.files import sha256, write_atomic, write_json
 from edge_runtime.groups import read_groups
 from edge_runtime.integrity import list_sum, unlist_sum
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
         sample,
         embedder.head,
         labels=classifier.card.labels,
-        model=describe(classifier),
-        data=_data(dataset),
+        model=describe_model(classifier),
+        data=describe_data(dataset),
         provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
     sys.stdout.writelines(table(found, look_of(sys.stdout)))
@@ -120,26 +120,6 @@ def write(content: bytes, output: Path) -> None:
     unlist_sum(output)  # of what is about to be replaced: at no time is a file there that its sum denies
     write_atomic(output, [content])
     list_sum(output, sha256(content))
-
-
-def describe(classifier: Classifier) -> dict[str, Any]:
-    """The bundle, for an EvalReport."""
-    return {
-        "file": classifier.path.name,
-        "sha256": classifier.digest,
-        "variant": classifier.card.variant,
-        "view": classifier.card.input.view,
-    }
-
-
-def _data(dataset: Dataset) -> dict[str, Any]:
-    """The pictures, for an EvalReport."""
-    return {
-        "root": dataset.root.resolve().name,
-        "split": dataset.split,
-        "sha256": digest(dataset.images),
-        "n": len(dataset.images),
-    }
 
 
 def table(found: Adaptation, look: Look) -> Iterator[str]:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 Reals = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+# Of 100 of TRAIN's cells at synthetic microscopes, probabilities are then within 0.013 of those of the limit under the
+# weakest prior, and within 0.002 under most. Left out cells are answered after as many steps as all others.
 STEPS = 200
 ROUNDS = 5  # of leaving out, in which a prior is chosen
 _BIAS_VARIANCE = 25.0  # of the prior on a class's bias, in logits squared: other microscopes' lie some logits off
@@ -37,7 +39,12 @@ PRIORS = (
     *(Prior(trust, variance) for variance in (1.0, 3.0, 10.0, 30.0) for trust in (1.0, 0.5)),
     Prior(0.0, 3.0),
 )
-"""Those that are chosen from; of equally good ones the first, which is nearer to what is shipped."""
+"""Those that are chosen from; of equally good ones the first, which is nearer to what is shipped.
+
+Tried on TRAIN alone, with eight more, in both views at four synthetic microscopes of grade 4, with 5, 10 and 16 source
+cells a class, by balanced accuracy on all other sources. Best on average in these six cases were a trust of 1/2 (five
+times) or 1 and variances from 3 to 30; what was chosen for each set of cells came within 0.025 of the best.
+"""
 
 
 @dataclass(frozen=True)
