@@ -1,6 +1,6 @@
 # Two commands: `make run` takes the images to a gated int8 model, `make test` runs every check.
 #
-#   make run  [DATA=DIR] [PRESET=full|cell|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
+#   make run  [DATA=DIR] [PRESET=full|cell|portable|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
 #   make test-pi: the wheel on emulated Raspberry Pis; needs the real images, qemu-user and Debian
 #   make fuzz [SECONDS=60]    searches for files and cards that break the runtime
@@ -48,7 +48,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations shifts adapt always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts adapt always
 
 run: report
 	@echo "report: $(REPORT)"
@@ -145,18 +145,24 @@ record: $(EVALUATIONS)
 	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
 	cp $(BUILD)/qat/held_out.json $(KEPT)/held-out/seed$(SEED)-int8_qat.json
 
-# The same of the cell view, which holds nothing out and is not in the package: `make record-cell PRESET=cell SEED=n`,
-# `make ship-cell PRESET=cell SEED=1`.
-record-cell: $(EVALUATIONS)
-	mkdir -p $(KEPT)/cell/test
-	cp $(BUILD)/reports/int8.json $(KEPT)/cell/test/seed$(SEED)-int8_qat.json
-	cp $(BUILD)/reports/float32.json $(KEPT)/cell/test/seed$(SEED)-float32.json
+# The same of the presets `cell`, which is not in the package, and `portable`, whose int8 bundle is, as
+# `leukolite classify -m portable`. Neither holds anything out: `make record-other PRESET=portable SEED=n`,
+# `make ship-other PRESET=portable SEED=1`.
+record-other: $(EVALUATIONS)
+	mkdir -p $(KEPT)/$(PRESET)/test
+	cp $(BUILD)/reports/int8.json $(KEPT)/$(PRESET)/test/seed$(SEED)-int8_qat.json
+	cp $(BUILD)/reports/float32.json $(KEPT)/$(PRESET)/test/seed$(SEED)-float32.json
 
-ship-cell: $(SUMS)
-	mkdir -p $(KEPT)/cell/bundles
-	cp $(INT8) $(FLOAT32) $(KEPT)/cell/bundles/
-	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/cell/bundles/SHA256SUMS
-	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/cell/
+ship-other: $(SUMS)
+	mkdir -p $(KEPT)/$(PRESET)/bundles
+	cp $(INT8) $(FLOAT32) $(KEPT)/$(PRESET)/bundles/
+	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/$(PRESET)/bundles/SHA256SUMS
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/$(PRESET)/
+	if test $(PRESET) = portable; then
+	  mkdir -p $(MODELS)/portable
+	  cp $(INT8) $(MODELS)/portable/
+	  grep -E ' leukolite-int8[.]tflite$$' $(SUMS) > $(MODELS)/portable/SHA256SUMS
+	fi
 
 # With the runs that the bundles are made from, so that anybody can make them again to the byte.
 ship: $(SUMS)

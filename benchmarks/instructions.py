@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).parent / "pi" / "stages.py"
 
 BOARDS = {"pi-4": PI_4, "pi-5": PI_5}
-KEPT = {"shipped": MODELS, "cell": CHECKOUT / "reports" / "cell" / "bundles"}
+KEPT = {"shipped": MODELS, "portable": MODELS / "portable", "cell": CHECKOUT / "reports" / "cell" / "bundles"}
 """The folders of bundles whose counts are kept and gated: every bundle that lies there."""
 
 DECODE, LOCATE, INVOKE, POSTPROCESS, END_TO_END = "decode", "locate", "invoke", "postprocess", "end_to_end"

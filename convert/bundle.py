@@ -66,6 +66,7 @@ def input_of(network: Mapping[str, Any]) -> InputSpec:
         field_width=field[1],
         white_balance=network["white_balance"],
         zoom=network["zoom"],
+        stain_normalization=network.get("stain_normalization", False),  # not in runs from before there was one
     )
 
 

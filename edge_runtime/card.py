@@ -36,7 +36,7 @@ class InputSpec:
     `edge_runtime.image.decode_field` fits it into `field_height` x `field_width`; `view` (edge_runtime/view.py) says
     what of that the model is shown: all of it, or `height` x `width` around each stained cell. In pixels.
     Each pixel there is 1 / `zoom` of the field's. `white_balance` is whether the colour of the light is taken out
-    before (edge_runtime/white.py).
+    before (edge_runtime/white.py), `stain_normalization` whether the field's own stain is too (edge_runtime/stain.py).
     """
 
     height: int
@@ -50,6 +50,7 @@ class InputSpec:
     field_width: int
     white_balance: bool = False
     zoom: float = 1.0
+    stain_normalization: bool = False
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "InputSpec":
@@ -67,13 +68,21 @@ class InputSpec:
             field_width=int(fields.get("field_width", width)),
             white_balance=fields.get("white_balance", False),
             zoom=float(fields.get("zoom", 1.0)),
+            stain_normalization=fields.get("stain_normalization", False),
         )
 
     @property
     def seen(self) -> View:
         """The view, for `edge_runtime.view.cut`."""
         return View(
-            self.view, self.height, self.width, self.field_height, self.field_width, self.white_balance, self.zoom
+            kind=self.view,
+            height_px=self.height,
+            width_px=self.width,
+            field_height_px=self.field_height,
+            field_width_px=self.field_width,
+            white_balance=self.white_balance,
+            zoom=self.zoom,
+            stain_normalization=self.stain_normalization,
         )
 
 
@@ -146,8 +155,9 @@ def _check_values(known: Mapping[str, Any]) -> None:
         raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
     if not MIN_ZOOM <= spec.zoom <= MAX_ZOOM:
         raise ValueError(f"zoom {spec.zoom} is not from {MIN_ZOOM} to {MAX_ZOOM}")
-    if not isinstance(spec.white_balance, bool):
-        raise ValueError(f"white_balance {spec.white_balance!r} is neither true nor false")
+    for name in ("white_balance", "stain_normalization"):
+        if not isinstance(value := getattr(spec, name), bool):
+            raise ValueError(f"{name} {value!r} is neither true nor false")
     if known["variant"] not in VARIANTS:
         raise ValueError(f"variant {known['variant']!r} is none of {', '.join(VARIANTS)}")
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 SHIPPED_MODEL = MODELS / "leukolite-int8.tflite"
 SHIPPED_REFERENCE = MODELS / "leukolite-float32.tflite"
+PORTABLE_MODEL = MODELS / "portable" / "leukolite-int8.tflite"
+NAMED = {"field": SHIPPED_MODEL, "portable": PORTABLE_MODEL}  # what `-m` takes beside paths
 
 NO_CELL = "no stained cell in the picture"
 

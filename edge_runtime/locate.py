@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from edge_runtime.squares import Squares, coarsen
+from edge_runtime.squares import Squares, coarsen, median
 
 _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
-_HALFWAY = 0.5  # between the field's middle and its strongest stain: adapts to the dye and the exposure
-_LEAST_STAIN = 0.2  # of the background's brightness above the field's middle: less is red cells, or an empty field
+_HALFWAY = np.float32(0.5)  # between the field's middle and its strongest stain: adapts to the dye and the exposure
+_LEAST_STAIN = np.float32(0.2)  # of the field's brightness above its middle: less is red cells, or an empty field
+_WHITE = np.float32(255)
 _LEAST_AREA = 0.01  # of the field; platelets are smaller
 _LEAST_CUT_AREA = 0.004  # of the field, of a nucleus that its edge cuts
+_MARGIN = 2  # empty columns beside the squares: one to grow into, one that keeps the runs of rows apart
 
 
 @dataclass(frozen=True)
@@ -39,27 +41,21 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
         squares: what `coarsen` makes of them, by whom has it.
     """
     squares = squares or coarsen(pixels)
-    side, stain, green = squares.side_px, squares.stain, squares.means[..., 1]
-    count = max(1, round(_BRIGHTEST * stain.size))
-    middle, strongest = _middle_and(stain, -count)
-    brightness, _ = _middle_and(green, -1)
-    above = max(_HALFWAY * (strongest - middle), _LEAST_STAIN * brightness)
-    stained = stain > middle + above
-    regions = _regions(stained)
+    side, stain = squares.side_px, squares.stain
+    place = stain.size - max(1, round(_BRIGHTEST * stain.size))
+    values = stain.ravel()
+    middle, strongest = median(values), np.partition(values, place)[place]
+    above = _HALFWAY * (strongest - middle)
+    if above < _LEAST_STAIN * _WHITE:  # else what is least is less in the brightest field
+        above = max(above, _LEAST_STAIN * median(squares.means[..., 1].ravel()))
+    regions = _regions(stain > middle + above)
     found = [region for region in regions if region[4] >= _LEAST_AREA] or [
-        region for region in regions if region[4] >= _LEAST_CUT_AREA and _is_cut(region, stained.shape)
+        region for region in regions if region[4] >= _LEAST_CUT_AREA and _is_cut(region, stain.shape)
     ]
     cells = [
         Cell(left * side, top * side, right * side, bottom * side, area) for left, top, right, bottom, area in found
     ]
     return tuple(sorted(cells, key=lambda cell: -cell.area))
-
-
-def _middle_and(values: npt.NDArray[np.float32], place: int) -> tuple[np.float32, np.float32]:
-    """The median, and the value at a place from the end when all are sorted; at half of np.median's cost."""
-    low, high = (values.size - 1) // 2, values.size // 2
-    parted = np.partition(values.ravel(), [low, high, values.size + place])
-    return parted[low : high + 1].mean(), parted[place]
 
 
 def _is_cut(region: tuple[int, int, int, int, float], shape: tuple[int, ...]) -> bool:
@@ -71,26 +67,27 @@ def _is_cut(region: tuple[int, int, int, int, float], shape: tuple[int, ...]) ->
 def _regions(stained: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int, float]]:
     """Regions of stained squares, gaps of two squares bridged: left, top, right, bottom, share of all squares."""
     height, width = stained.shape
-    grown = np.zeros((height, width + 2), np.bool_)  # an empty column at both ends keeps the runs of rows apart
-    inner = grown[:, 1:-1]
-    inner |= stained
-    inner[1:] |= stained[:-1]
-    inner[:-1] |= stained[1:]
-    inner[:, 1:] |= stained[:, :-1]
-    inner[:, :-1] |= stained[:, 1:]
-    edges = np.flatnonzero(np.diff(grown.ravel().view(np.int8))) + 1
+    stride = width + 2 * _MARGIN
+    padded = np.zeros((height, stride), np.bool_)
+    padded[:, _MARGIN:-_MARGIN] = stained
+    flat = padded.reshape(-1)
+    grown = flat.copy()
+    for step in (1, stride):
+        grown[step:] |= flat[:-step]
+        grown[:-step] |= flat[step:]
+    edges = np.flatnonzero(grown[1:] != grown[:-1]) + 1
+    if not len(edges):
+        return []
+    counts: list[int] = np.add.reduceat(flat, edges, dtype=np.intp)[::2].tolist()
     starts, ends = edges[::2].tolist(), edges[1::2].tolist()
     regions = []
-    for runs in _connect(starts, ends, stride=width + 2):
-        rows = [starts[run] // (width + 2) for run in runs]
-        top, bottom = min(rows), max(rows) + 1
-        own = np.zeros((bottom - top, width + 2), np.bool_)
-        for run, row in zip(runs, rows, strict=True):
-            first = row * (width + 2)
-            own[row - top, starts[run] - first : ends[run] - first] = True
-        ys, xs = np.nonzero(own[:, 1:-1] & stained[top:bottom])
-        box = (int(xs.min()), top + int(ys.min()), int(xs.max()) + 1, top + int(ys.max()) + 1)
-        regions.append((*box, len(xs) / stained.size))
+    for runs in _connect(starts, ends, stride=stride):
+        # What has grown sideways is one square wider at both ends than what is stained; runs without any only bridge.
+        left = min(starts[run] % stride for run in runs) + 1 - _MARGIN
+        right = max(ends[run] % stride for run in runs) - 1 - _MARGIN
+        rows = [starts[run] // stride for run in runs if counts[run]]
+        area = sum(counts[run] for run in runs) / stained.size
+        regions.append((left, rows[0], right, rows[-1] + 1, area))
     return regions
 
 

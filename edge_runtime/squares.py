@@ -34,20 +34,35 @@ def coarsen(pixels: Pixels) -> Squares:
 
 
 def shrink(pixels: Pixels, side: int) -> npt.NDArray[np.float32]:
-    """The means of squares of `side` pixels, float32 [height // side, width // side, 3], 0 to 255."""
-    height, width = pixels.shape[0] // side * side, pixels.shape[1] // side * side
+    """The means of squares of `side` pixels, float32 [height // side, width // side, 3], 0 to 255.
+
+    In memory it is a plane a channel, as those are looked at one by one.
+    """
+    rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
     # Adding slices, rows first, is several times as fast as a mean over two short axes; 255 x 16 x 16 fits 16 bits.
     sums: type[np.unsignedinteger[Any]] = np.uint16 if side <= 16 else np.uint32
-    bands: npt.NDArray[np.unsignedinteger[Any]] = pixels[0:height:side, :width].astype(sums)
+    whole = pixels[: rows * side, : columns * side]
+    bands: npt.NDArray[np.unsignedinteger[Any]] = whole[::side].astype(sums)
     for row in range(1, side):
-        bands += pixels[row:height:side, :width]
+        bands += whole[row::side]
     # So is adding all neighbours, of which most are then left out, to adding every few of them.
-    bands = bands.reshape(height // side, width * 3)
-    runs = bands[:, : max(0, width - side + 1) * 3].copy()
+    flat = bands.reshape(-1)
+    runs = flat[: max(0, flat.size - 3 * (side - 1))].copy()
     for column in range(1, side):
-        runs += bands[:, 3 * column :][:, : runs.shape[1]]
-    means = np.empty((height // side, width // side, 3), np.float32)
-    for channel in range(3):
-        means[..., channel] = runs[:, channel :: 3 * side]
-    means /= side * side
-    return means
+        runs += flat[3 * column :][: runs.size]
+    planes = np.empty((3, rows, columns), np.float32)
+    for channel, plane in enumerate(planes.reshape(3, -1)):
+        plane[:] = runs[channel :: 3 * side]
+    planes /= side * side
+    return planes.transpose(1, 2, 0)
+
+
+def median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The medians of float32 [..., n] along the last axis, as np.median has them, in a fraction of its time.
+
+    Each place is looked for by itself: numpy uses the processor's vectors for one, and not for several at once.
+    """
+    half = values.shape[-1] // 2
+    parted = np.partition(values, half)
+    upper: npt.NDArray[np.float32] = parted[..., half]
+    return upper if values.shape[-1] % 2 else (parted[..., :half].max(axis=-1) + upper) / np.float32(2)

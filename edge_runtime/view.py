@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
-from edge_runtime.squares import coarsen
+from edge_runtime.squares import Squares, coarsen
 from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
@@ -25,7 +25,7 @@ class View:
     A picture is fitted into `field_height_px` x `field_width_px`; the model sees `height_px` x `width_px` of that:
     all of it in the field view, where both sizes are alike, or as much around the middle of a cell, there 1 / `zoom`
     pixels of the field in each of its own. With `white_balance` the colour of the light is taken out of what it sees
-    (edge_runtime/white.py).
+    (edge_runtime/white.py), with `stain_normalization` the field's own stain as well (edge_runtime/stain.py).
     """
 
     kind: str
@@ -35,6 +35,7 @@ class View:
     field_width_px: int
     white_balance: bool = False
     zoom: float = 1.0
+    stain_normalization: bool = False
 
     @property
     def shown_px(self) -> tuple[int, int]:
@@ -42,9 +43,9 @@ class View:
         return round(self.height_px / self.zoom), round(self.width_px / self.zoom)
 
     @classmethod
-    def whole(cls, *, height_px: int, width_px: int, white_balance: bool = False) -> "View":
-        """The field view of that size."""
-        return cls(FIELD, height_px, width_px, height_px, width_px, white_balance)
+    def whole(cls, *, height_px: int, width_px: int, **colors: bool) -> "View":
+        """The field view of that size; `colors` are white_balance and stain_normalization."""
+        return cls(FIELD, height_px, width_px, height_px, width_px, **colors)
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,32 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
         nucleus. In the field view n is 1 and no cell is looked for. In the cell view n is 0 where there is none.
     """
     seen: Pixels = pixels[np.newaxis]
-    cells: tuple[Cell, ...] = ()
-    if view.kind == FIELD and not view.white_balance:
-        return seen, cells
+    if view.kind == FIELD and not (view.white_balance or view.stain_normalization):
+        return seen, ()
     squares = coarsen(pixels)
+    cells = locate(pixels, squares=squares) if view.kind == CELL or view.stain_normalization else ()
     if view.kind == CELL:
-        cells = locate(pixels, squares=squares)
         seen = _crops(pixels, cells, view)
-    return (balance(seen, glass(squares)) if view.white_balance else seen), cells
+    return _recolored(seen, squares, cells, view), cells if view.kind == CELL else ()
+
+
+def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: View) -> Pixels:
+    """What is seen of a field in the colours of the view; without a cell its stain is not known."""
+    if view.stain_normalization and cells:
+        from edge_runtime.stain import dyes, normalization, normalize  # what other views need not load
+
+        clear = glass(squares)
+        return normalize(seen, normalization(dyes(squares, cells[0], glass=clear)), glass=clear)
+    if view.stain_normalization or view.white_balance:
+        return balance(seen, glass(squares))
+    return seen
 
 
 def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
     """As much of the field around the middle of each cell as the view shows, uint8 [n, height_px, width_px, 3]."""
     height, width = view.shown_px
-    crops = np.full((len(cells), height, width, 3), BACKGROUND, np.uint8)
+    black = bytearray(BACKGROUND) * (len(cells) * height * width)  # np.full repeats three values slowly
+    crops = np.frombuffer(black, np.uint8).reshape(len(cells), height, width, 3)
     for crop, cell in zip(crops, cells, strict=True):
         _copy_around(cell, pixels, crop)
     if not cells or (height, width) == (view.height_px, view.width_px):

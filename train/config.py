@@ -16,7 +16,7 @@ class NetworkSettings:
     Each width is a 3 x 3 convolution; the first `strided` of them have stride 2, the others but the last are followed
     by 2 x 2 max-pooling. Pictures are fitted into `image_height_px` x `image_width_px`. The network sees all of that,
     or, where `crop_px` is not 0, a square of so many pixels around the main cell, each 1 / `zoom` of the field's; with
-    `white_balance` without the colour of the light.
+    `white_balance` without the colour of the light, with `stain_normalization` without the field's own stain too.
 
     With `blind`, each tower learns from all source cells but one part of them, and answers for that part as an honest
     judge. Without, all learn from everything, and nothing is held out: `python -m train crossval` judges the recipe.
@@ -31,6 +31,7 @@ class NetworkSettings:
     dropout: float = 0.3
     white_balance: bool = False
     zoom: float = 1.0
+    stain_normalization: bool = False
     blind: bool = True
 
     def __post_init__(self) -> None:
@@ -57,10 +58,11 @@ class NetworkSettings:
     @property
     def view(self) -> View:
         """What of a picture the network sees."""
-        height, width, balanced = self.image_height_px, self.image_width_px, self.white_balance
+        height, width = self.image_height_px, self.image_width_px
+        colors = {"white_balance": self.white_balance, "stain_normalization": self.stain_normalization}
         if not self.crop_px:
-            return View.whole(height_px=height, width_px=width, white_balance=balanced)
-        return View(CELL, self.crop_px, self.crop_px, height, width, balanced, self.zoom)
+            return View.whole(height_px=height, width_px=width, **colors)
+        return View(CELL, self.crop_px, self.crop_px, height, width, zoom=self.zoom, **colors)
 
     @property
     def folds(self) -> int:
@@ -209,6 +211,26 @@ PRESETS = {
         ),
         float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
         qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+    ),
+    # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are
+    # practised, for twice as long. Worse on cells from the microscope that it learned on, far better under shifts
+    # (docs/shifts.md); its widths fill the processor's vectors, three strides instead of pooling (docs/roofline.md).
+    "portable": Settings(
+        network=NetworkSettings(
+            image_height_px=240,
+            image_width_px=320,
+            crop_px=96,
+            zoom=0.75,
+            widths=(16, 48, 80, 128),
+            strided=3,
+            towers=1,
+            white_balance=True,
+            stain_normalization=True,
+            blind=False,
+        ),
+        float_stage=StageSettings(epochs=16, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+        augmentation=Augmentation(stain=0.3, light=0.1, exposure=0.2, focus_px=1.0, scale=0.2, rotation_deg=15.0),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.
     "quick": Settings(

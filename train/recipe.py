@@ -34,6 +34,11 @@ def add_recipe(parser: Parser) -> None:
         "--white-balance", action=argparse.BooleanOptionalAction, help="take the colour of the light out (or not)"
     )
     parser.add_argument(
+        "--stain-normalization",
+        action=argparse.BooleanOptionalAction,
+        help="give all fields the same stain, by their red cells and nuclei (or not)",
+    )
+    parser.add_argument(
         "--blind",
         action=argparse.BooleanOptionalAction,
         help="blind each tower to one part of the sources, to judge by it; or let all learn from everything",

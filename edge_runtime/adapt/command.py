@@ -61,10 +61,7 @@ def run(args: argparse.Namespace) -> int:
         complain(PROG, refusal(found, args.output))
         return FAILED
     if found.difference.ci95[0] <= 0:
-        note(
-            PROG,
-            "warning: that may be chance, as the interval of the difference holds 0; label more cells",
-        )
+        note(PROG, "warning: that may be chance, as the interval of the difference holds 0; label more cells")
     content = make(found, classifier.bundle, name=show(path))
     write(content, Path(args.output))
     return FAILED if sample.unusable else DONE
@@ -74,7 +71,7 @@ def check_output(output: Path, model: Path) -> None:
     """Raise LeukoliteError where writing `output` would overwrite a bundle that is to stay, or cannot succeed."""
     place = output.resolve()
     parent = next(each for each in place.parents if each.exists())
-    if place == model.resolve() or place.parent == MODELS.resolve():
+    if place == model.resolve() or MODELS.resolve() in place.parents:
         found = "the bundle that is adapted" if place == model.resolve() else "the folder of the shipped bundles"
     elif place.is_dir():
         found = "a folder"

@@ -98,7 +98,7 @@ def test_missing_field_is_refused_by_name(field, refused):
         Card.from_json(fields)
 
 
-VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance", "zoom"}
+VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance", "zoom", "stain_normalization"}
 
 
 @pytest.mark.parametrize("field", sorted(CARD.to_json()["input"].keys() - VIEW_FIELDS))

@@ -177,8 +177,9 @@ def test_the_bundle_that_is_adapted_is_not_overwritten(adapt, cells, base, untou
     assert "got the bundle that is adapted" in line
 
 
-def test_nor_is_a_shipped_one(adapt, cells, untouched):
-    status, _, (*_, line) = adapt(cells(6), output=MODELS / "leukolite-adapted.tflite")
+@pytest.mark.parametrize("place", ["leukolite-adapted.tflite", "portable/leukolite-int8.tflite"])
+def test_nor_is_a_shipped_one(adapt, cells, place, untouched):
+    status, _, (*_, line) = adapt(cells(6), output=MODELS / place)
     assert status == 2
     assert "got the folder of the shipped bundles" in line
 
