@@ -49,7 +49,7 @@ groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/da
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt
 
 run: report
 	@echo "report: $(SUMMARY) (accuracy), $(REPORT) (latency)"
@@ -244,6 +244,11 @@ latencies: $(SOURCE)
 history:
 	$(PY) -m benchmarks store --results $(KEPT)/latency.json --references
 	$(kept_report)
+
+# What a few labelled cells bring at synthetic microscopes: minutes.
+adapt: $(SOURCE)
+	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/adapt.json --readme docs/adapt.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

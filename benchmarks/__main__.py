@@ -2,6 +2,7 @@
 
 from benchmarks.commands import (
     PROG,
+    adaptation,
     bulk,
     comparing,
     gate,
@@ -17,6 +18,7 @@ from benchmarks.commands import (
 from edge_runtime.command import Parser, run
 
 GROUPS = (
+    adaptation,
     suites,
     runtime,
     comparing,

@@ -44,6 +44,7 @@ def build_parser() -> Parser:
             "gate": _gate,
             "bench": _bench,
             "doctor": _doctor,
+            "adapt": _adapt,
             "bulk": _bulk,
             "info": _info,
             "completion": _completion,
@@ -215,6 +216,13 @@ def _doctor(args: argparse.Namespace) -> int:
     else:
         sys.stdout.writelines(table(diagnosis, look_of(sys.stdout)))
     return DONE if diagnosis.fit else FAILED
+
+
+def _adapt(args: argparse.Namespace) -> int:
+    """Refit the head, print what it brings and write the bundle."""
+    from edge_runtime.adapt.command import run as adapt
+
+    return adapt(args)
 
 
 def _bulk(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from edge_runtime.bundle import open_bundle
+from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
@@ -147,6 +147,11 @@ class Classifier:
     def __getstate__(self) -> dict[str, Any]:
         """All but the interpreter: pickled, a classifier needs no file where it arrives."""
         return {**self.__dict__, "_loaded": None, "_loading": {}}
+
+    @property
+    def bundle(self) -> Bundle:
+        """The file as it was read and checked."""
+        return self._bundle
 
     @property
     def model(self) -> Model:

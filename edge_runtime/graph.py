@@ -130,7 +130,7 @@ def with_outputs(content: bytes, tensors: Sequence[Tensor]) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(content)
     (graph,) = model.subgraphs
     graph.outputs = [*graph.outputs, *(tensor.index for tensor in tensors)]
-    return _packed(model, len(content))
+    return pack(model)
 
 
 def alone(content: bytes, number: int) -> bytes:
@@ -152,15 +152,15 @@ def alone(content: bytes, number: int) -> bytes:
     used = {0, *(tensor.buffer for tensor in graph.tensors)}
     model.buffers = [each if index in used else schema.BufferT() for index, each in enumerate(model.buffers)]
     model.signatureDefs = model.metadata = None  # which name tensors and buffers that are gone
-    return _packed(model, len(content))
+    return pack(model)
 
 
-def _packed(model: Any, size: int) -> bytes:
-    """The bytes of a .tflite, about so many."""
+def pack(tree: Any, *, identifier: bytes = b"TFL3") -> bytes:
+    """The bytes of an object of generated code, such as the schema's ModelT."""
     import flatbuffers
 
-    builder = flatbuffers.Builder(size)
-    builder.Finish(model.Pack(builder), b"TFL3")
+    builder = flatbuffers.Builder()
+    builder.Finish(tree.Pack(builder), identifier)
     return bytes(builder.Output())
 
 

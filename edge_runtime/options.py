@@ -66,6 +66,14 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     doctor = commands.add_parser("doctor", help="is this device fit to run leukolite, and to be measured?")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
+    adapt = commands.add_parser("adapt", help="fit a bundle to a new microscope, from a few labelled cells")
+    _add_model(adapt)
+    adapt.add_argument("--data", required=True, metavar="DIR", help="<CLASS>/*: from 10 to 25 different cells a class")
+    adapt.add_argument("--split", help="where DIR holds several, such as <SPLIT>/<CLASS>/*")
+    adapt.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+    adapt.add_argument("-o", "--output", required=True, metavar="MODEL", help="write the adapted bundle there")
+    adapt.add_argument("--report", metavar="FILE.json", help="write all figures there")
+
     bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
     bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
     bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")

@@ -107,11 +107,11 @@ def upright(shown: Shown) -> Pixels:
 def _answers(crew: Crew, shown: Shown, *, kinds: Sequence[str], labels: Sequence[str], seed: int) -> Rows:
     """All answers to one picture."""
     pixels = upright(shown)
-    untouched = [_answer(classifier, _file(pixels), labels) for classifier in crew]
+    untouched = [_answer(classifier, file_of(pixels), labels) for classifier in crew]
     rows: Rows = [[[answer] for _ in kinds] for answer in untouched]
     for which, kind in enumerate(kinds):
         for grade in range(1, GRADES + 1):
-            content = _file(shift(pixels, kind=kind, grade=grade, seed=seed, name=shown.name))
+            content = file_of(shift(pixels, kind=kind, grade=grade, seed=seed, name=shown.name))
             for row, classifier in zip(rows, crew, strict=True):
                 row[which].append(_answer(classifier, content, labels))
     return rows
@@ -125,7 +125,7 @@ def _answer(classifier: Classifier, content: bytes, labels: Sequence[str]) -> in
     return labels.index(label) if label in labels else len(labels)
 
 
-def _file(pixels: Pixels) -> bytes:
+def file_of(pixels: Pixels) -> bytes:
     """The picture as a file: BMP, which loses nothing and takes the least time."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "BMP")

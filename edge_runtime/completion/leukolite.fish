@@ -50,7 +50,7 @@ function _shtab_leukolite_using
   test "$_shtab_leukolite_cmdpath" = "$argv"
 end
 
-set -g _shtab_leukolite_commands classify evaluate gate bench doctor bulk info completion
+set -g _shtab_leukolite_commands classify evaluate gate bench doctor adapt bulk info completion
 set -g _shtab_leukolite_opts_with_value --actors --candidate --data --explain --format --golden --groups --html --json --junit --labels --latency --markdown --min-secs --model --num-runs --num-threads --output --policy --predictions --reference --report --result-json --shard-size --split --threshold --top-k --warmup-runs -k -m -o -t
 
 complete -c leukolite -e
@@ -109,6 +109,15 @@ complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npo
 complete -c leukolite -n '_shtab_leukolite_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using doctor' -l debug -d 'show the traceback of an error'
 complete -c leukolite -n '_shtab_leukolite_using doctor' -l json -d 'print one JSON object'
+complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a adapt -d 'fit a bundle to a new microscope, from a few labelled cells'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -s h -l help -d 'show this help message and exit'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l debug -d 'show the traceback of an error'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set'"'"'s'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l data -xka "(__fish_complete_directories)" -d '<CLASS>/*: from 10 to 25 different cells a class'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l split -x -d 'where DIR holds several, such as <SPLIT>/<CLASS>/*'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l groups -xka "(__fish_complete_path (commandline -ct))" -d 'which images show the same cell'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the adapted bundle there'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write all figures there'
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a bulk -d 'classify a whole collection on Ray Data, into Parquet (extra `cluster`)'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -l debug -d 'show the traceback of an error'

@@ -10,6 +10,7 @@
 
 _shtab_leukolite_commands() {
   local _commands=(
+    adapt:'fit a bundle to a new microscope, from a few labelled cells'
     bench:'measure a bundle'"'"'s latency and memory on this device'
     bulk:'classify a whole collection on Ray Data, into Parquet (extra `cluster`)'
     classify:'name the cell in each image'
@@ -30,6 +31,20 @@ _shtab_leukolite_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_leukolite_defaults_added=0
+
+_shtab_leukolite_adapt_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show the traceback of an error]"
+  {-m,--model}"[a .tflite bundle\; \`portable\`, shipped for other microscopes\; or \`field\` (default), the public set\'s]:model:_files"
+  "--data[\<CLASS\>\/\*\: from 10 to 25 different cells a class]:DIR:_files -/"
+  "--split[where DIR holds several, such as \<SPLIT\>\/\<CLASS\>\/\*]:split:"
+  "--groups[which images show the same cell]:FILE.csv:_files"
+  {-o,--output}"[write the adapted bundle there]:MODEL:_files"
+  "--report[write all figures there]:FILE.json:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_leukolite_adapt_defaults_added=0
 
 _shtab_leukolite_bench_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -157,6 +172,7 @@ _shtab_leukolite() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_leukolite-$line[1]:"
       case $line[1] in
+        adapt) _arguments -C -s $_shtab_leukolite_adapt_options ;;
         bench) _arguments -C -s $_shtab_leukolite_bench_options ;;
         bulk) _arguments -C -s $_shtab_leukolite_bulk_options ;;
         classify) _arguments -C -s $_shtab_leukolite_classify_options ;;
