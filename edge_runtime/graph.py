@@ -127,13 +127,18 @@ def with_outputs(content: bytes, tensors: Sequence[Tensor]) -> bytes:
 
     Of bytes that `read_graph` takes.
     """
-    import flatbuffers
-
     model = schema.ModelT.InitFromPackedBuf(content)
     (graph,) = model.subgraphs
     graph.outputs = [*graph.outputs, *(tensor.index for tensor in tensors)]
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
+    return pack(model)
+
+
+def pack(tree: Any, *, identifier: bytes = b"TFL3") -> bytes:
+    """The bytes of an object of generated code, such as the schema's ModelT."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder()
+    builder.Finish(tree.Pack(builder), identifier)
     return bytes(builder.Output())
 
 
