@@ -1,6 +1,6 @@
 """Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, comparing, gate, instructions, pages, references, runtime, suites
+from benchmarks.commands import PROG, bulk, comparing, gate, instructions, pages, references, refusals, runtime, suites
 from edge_runtime.command import Parser, run
 
 GROUPS = (
@@ -12,6 +12,7 @@ GROUPS = (
     gate,
     instructions,
     references,
+    refusals,
 )
 
 

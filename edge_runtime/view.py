@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
-from edge_runtime.squares import coarsen
+from edge_runtime.squares import Squares, coarsen
 from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
@@ -57,12 +57,13 @@ class Box:
     bottom: int
 
 
-def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
+def cut(pixels: Pixels, view: View, *, squares: Squares | None = None) -> tuple[Pixels, tuple[Cell, ...]]:
     """What a model of this view is shown of a field.
 
     Args:
         pixels: uint8 [field_height_px, field_width_px, 3], RGB.
         view: the model's.
+        squares: what `coarsen` makes of them, by whom has it.
 
     Returns:
         uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
@@ -72,7 +73,7 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
     cells: tuple[Cell, ...] = ()
     if view.kind == FIELD and not view.white_balance:
         return seen, cells
-    squares = coarsen(pixels)
+    squares = squares or coarsen(pixels)
     if view.kind == CELL:
         cells = locate(pixels, squares=squares)
         seen = _crops(pixels, cells, view)
