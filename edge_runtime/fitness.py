@@ -28,7 +28,7 @@ _LEAST_LIT = 0.02  # of the squares: less is no picture
 _WHITE_OUT = 250.0  # in every channel: the sensor can tell no more
 _STAINED = 0.2  # of the glass, as in `locate`: above that a square is stained
 _MOST_STAINED = 0.01  # of the squares are looked at for stain: platelets cover less, a nucleus that is cut more
-_EDGES = 0.005  # of the steps between neighbouring squares are edges
+_EDGES = 0.002  # of the steps between neighbouring squares are edges: half of a lone nucleus has as many
 _DARK, _BRIGHT = 0.01, 0.95  # quantiles of green that contrast is between
 _LEAST_CONTRAST = 8.0  # grey levels; less is noise, of which no edges are measured
 
@@ -40,6 +40,7 @@ class Limits:
     """What a picture must keep to; a card may hold others. All colours are relative to the field's glass.
 
     least_glass: grey level of the brightest channel of the glass; TRAIN has 196 and more. No laboratory means darker.
+    least_grey: of that channel, the darkest one: no lamp for microscopes is so coloured.
     most_white_out, most_white_out_stain: of the lit squares, and the stain of the most stained hundredth: where both
         are crossed, what should be dark is washed out too. White glass alone is usual elsewhere.
     least_stain: 1.5 blue - 0.5 red - green of the most stained hundredth; fields of red cells alone have 0.1 to 0.22,
@@ -54,6 +55,7 @@ class Limits:
     """
 
     least_glass: float = 100.0
+    least_grey: float = 0.25
     most_white_out: float = 0.75
     most_white_out_stain: float = 0.45
     least_stain: float = 0.22
@@ -61,8 +63,8 @@ class Limits:
     most_brighter: float = 0.10
     violet_margin: float = 0.08
     least_violet: float = 0.03
-    least_edge: float = 0.27
-    least_edge_of_cell: float = 0.085
+    least_edge: float = 0.28
+    least_edge_of_cell: float = 0.072
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Limits":
@@ -90,7 +92,9 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
     color = glass(squares)
     if color.max() < limits.least_glass:
         return UNDEREXPOSED
-    red, green, blue = lit / np.maximum(color, 1)[:, np.newaxis]
+    if color.min() < limits.least_grey * color.max():
+        return NO_SMEAR
+    red, green, blue = lit / color[:, np.newaxis]
     stain = 1.5 * blue - 0.5 * red - green
     strongest = _highest(stain, _MOST_STAINED)
     if strongest < limits.most_white_out_stain and _share(np.minimum.reduce(lit) >= _WHITE_OUT) > limits.most_white_out:
@@ -109,11 +113,17 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
 
 def _edge(squares: Squares, lit: Values) -> float:
     """The steepest steps in green from a square to the next, of the contrast of the lit ones; fill has none."""
-    green = squares.means[::2, :, 1]
-    steps = np.abs(green[:, 1:] - green[:, :-1])
-    steps[np.minimum(green[:, 1:], green[:, :-1]) <= _BLACK] = 0
+    rows, columns = squares.means[::2, :, 1], squares.means[:, ::2, 1].T
+    steps = np.concatenate([_steps(rows), _steps(columns)])
     contrast = _highest(lit, 1 - _BRIGHT) - _highest(lit, 1 - _DARK)
-    return float(_highest(steps.ravel(), _EDGES) / max(contrast, _LEAST_CONTRAST))
+    return float(_highest(steps, _EDGES) / max(contrast, _LEAST_CONTRAST))
+
+
+def _steps(lines: Values) -> Values:
+    """From each square of some lines to the next, flat; none to and from what is black."""
+    steps = np.abs(lines[:, 1:] - lines[:, :-1])
+    steps[np.minimum(lines[:, 1:], lines[:, :-1]) <= _BLACK] = 0
+    return steps.ravel()
 
 
 def _highest(values: Values, share: float) -> float:
