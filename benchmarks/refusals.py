@@ -277,7 +277,7 @@ def to_markdown(report: Report) -> str:
 def _row(kind: Kind) -> tuple[object, ...]:
     """A kind's figures."""
     areas = (kind.auroc_confidence, kind.auroc_distance)
-    shown = ("-" if area is None or kind.fit else f"{area:.2f}" for area in areas)
+    shown = ("-" if area is None else f"{area:.2f}" for area in areas)
     name = f"{kind.name} (to be labelled)" if kind.fit else kind.name
     return name, kind.pictures, sum(kind.refused.values()), kind.unsure, kind.labelled, *shown
 

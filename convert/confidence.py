@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from convert.config import ABSTAIN_BELOW, TEMPERATURE
 from edge_runtime.errors import LeukoliteError, reason, show
-from edge_runtime.files import read_json, sha256
+from edge_runtime.files import read_json
 from edge_runtime.rewrite import with_temperature
 
 SCHEMA_VERSION = 1
@@ -44,7 +43,7 @@ def read_confidence(path: str | None, *, run: Mapping[str, Any]) -> Confidence:
         found = Confidence(
             temperature=float(fields["temperature"]),
             abstain_below=float(fields["abstain_below"]),
-            facts={"sha256": sha256(Path(path).read_bytes()), **{name: fields[name] for name in KEPT}},
+            facts={name: fields[name] for name in KEPT},
         )
         if fields["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema {fields['schema_version']!r}")
