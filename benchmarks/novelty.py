@@ -36,7 +36,7 @@ class Novelty:
     def distance(self, features: Reals) -> Reals:
         """Squared, to the nearest class, [n]."""
         apart = features[:, np.newaxis] - self.means
-        return np.asarray(np.einsum("ncf,fg,ncg->nc", apart, self.precision, apart).min(axis=1))
+        return np.asarray(np.einsum("ncf,fg,ncg->nc", apart, self.precision, apart, optimize=True).min(axis=1))
 
 
 def look(explainer: Classifier, sources: Sequence[str | bytes]) -> tuple[Reals, Reals]:

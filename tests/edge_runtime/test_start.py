@@ -20,8 +20,9 @@ PARSING = ("argparse", "collections.abc", "gc", "locale", "shutil", "signal", "t
 CLASSIFYING = OURS | {
     f"edge_runtime.{name}"
     for name in (
-        *("bundle", "card", "classifier", "files", "fitness", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
+        *("bundle", "card", "classifier", "files", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
         *(
+            "fitness",
             "locate",
             "model",
             "native",
