@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,9 @@ from edge_runtime.files import read_json
 from edge_runtime.fitness import Limits, complaint
 from edge_runtime.groups import Groups
 from edge_runtime.image import decode
-from edge_runtime.markdown import table
-from edge_runtime.parallel import classify_all, count_workers
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.squares import coarsen
 
-MOST_REFUSED = 0.005  # of TRAIN's pictures, each source the same
-MOST_OVERHEAD = 0.25  # of the time of a classification: more than all that looks at pictures may take
-MOST_ERROR = 0.03  # ECE of held-out answers, each source cell the same
 SPLIT, KNOWN = "TRAIN", "TEST"
 PER_CLASS = 25  # pictures of TRAIN that are degraded
 PER_CLASS_KNOWN = 100  # that novelty is measured from
@@ -34,7 +29,6 @@ EVERY = 8  # of the photographs is cut up
 TIMED = 8
 
 _NAMED = 12  # of what slips through, at most, by kind
-_COLORS = ("#0072b2", "#d55e00")
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,8 @@ class Subject:
     """One model.
 
     `home` says what of TRAIN is refused, by source and which; `test` holds the figures of its EvalReport on TEST;
-    `held_out` what `train confidence` found on TRAIN; `checks_ms` and `classify_ms` are processor time.
+    `held_out` what `train confidence` found on TRAIN; `unchecked_ms` and `classify_ms` are the processor time of
+    classifications without and with a look at the picture, taken in turn.
     """
 
     model: str
@@ -74,14 +69,13 @@ class Subject:
     test: Mapping[str, Any]
     held_out: Mapping[str, Any]
     kinds: tuple[Kind, ...]
-    checks_ms: tuple[float, ...]
+    unchecked_ms: tuple[float, ...]
     classify_ms: tuple[float, ...]
 
     @property
     def overhead(self) -> float:
-        """How much longer a classification takes with the checks: a fraction of that without."""
-        checks = float(np.median(self.checks_ms))
-        return checks / (float(np.median(self.classify_ms)) - checks)
+        """How much longer a classification takes with the look: a fraction of that without, by the median of pairs."""
+        return float(np.median(np.divide(self.classify_ms, self.unchecked_ms))) - 1
 
 
 @dataclass(frozen=True)
@@ -147,7 +141,7 @@ def _measure(
     scores = -sure, model.distance(own)
     pictures = [image.path for image in chosen[:TIMED]]
     unchecked = Classifier(path, checks=False).load()
-    _, with_checks = in_turn(unchecked.classify, classifier.classify, pictures, runs=runs)
+    plain_ms, checked_ms = in_turn(unchecked.classify, classifier.classify, pictures, runs=runs)
     return Subject(
         model=path.name,
         view=classifier.card.input.view,
@@ -166,19 +160,9 @@ def _measure(
         held_out={name: held_out[name] for name in ("temperature", "abstain_below", "coverage", "accuracy", "ece")}
         | {name: held_out[name] for name in ("accuracy_when_answered", "curve", "mean_of_blind_towers")},
         kinds=tuple(_kind(classifier, explainer, model, scores, *kind) for kind in kinds),
-        checks_ms=tuple(_checks_ms(classifier, pictures, runs=runs)),
-        classify_ms=tuple(with_checks),
+        unchecked_ms=tuple(plain_ms),
+        classify_ms=tuple(checked_ms),
     )
-
-
-def _checks_ms(classifier: Classifier, pictures: Sequence[str], *, runs: int) -> list[float]:
-    """Processor time of the checks alone, on decoded pictures; in the cell view the squares are there anyway."""
-    view, limits = classifier.card.input.seen, classifier.card.fitness or Limits()
-    fields = [decode(path, height_px=view.field_height_px, width_px=view.field_width_px) for path in pictures]
-    squares = [coarsen(field) for field in fields]
-    alone: Callable[[Any], object] = lambda number: complaint(squares[number], limits)  # noqa: E731
-    whole: Callable[[Any], object] = lambda number: complaint(coarsen(fields[number]), limits)  # noqa: E731
-    return in_turn(alone, whole, range(len(fields)), runs=runs)[0 if view.kind == "cell" else 1]
 
 
 def _home(classifier: Classifier, data: Path, groups: Groups) -> dict[str, Any]:
@@ -210,8 +194,7 @@ def _kind(
 ) -> Kind:
     """How one kind fares."""
     sources = [source for _, source in pictures]
-    workers = count_workers(len(sources), num_threads=1)
-    found = list(classify_all(classifier, sources, workers=workers))
+    found = [classifier.classify(source) for source in sources]
     features, sure = novelty.look(explainer, sources)
     distance = model.distance(features) if len(features) else np.zeros(0)
     labelled = [(called, each) for (called, _), each in zip(pictures, found, strict=True) if each.label]
@@ -231,93 +214,3 @@ def _kind(
 def _say(called: str, prediction: Prediction) -> str:
     """A picture and what it was taken for."""
     return f"{called}: {prediction.label} {prediction.confidence:.2f}"
-
-
-def shortfalls(report: Report) -> Iterator[str]:
-    """What is not within bounds, a line each."""
-    for each in report.subjects:
-        share, error = each.home["share_by_source"], each.held_out["ece"]["after"]["by_cell"]
-        if share > MOST_REFUSED:
-            yield f"{each.view} view: refuses {share:.2%} of {SPLIT}, above {MOST_REFUSED:.1%}"
-        if each.overhead > MOST_OVERHEAD:
-            yield f"{each.view} view: looking at pictures adds {each.overhead:.0%}, above {MOST_OVERHEAD:.0%}"
-        if error > MOST_ERROR:
-            yield f"{each.view} view: held-out ECE {error:.3f}, above {MOST_ERROR}"
-
-
-def to_markdown(report: Report) -> str:
-    """Three tables: how true the confidence is, what is refused, and what slips through."""
-    confidence = [
-        (
-            each.view,
-            f"{each.temperature:g}",
-            *(f"{each.held_out['ece'][when]['by_cell']:.3f}" for when in ("before", "after", "crossed")),
-            f"{each.held_out['ece']['after']['by_image']:.3f}",
-            f"{each.threshold:g}",
-            f"{each.held_out['coverage']:.1%}",
-            f"{each.held_out['accuracy']:.3f}",
-            f"{each.held_out['accuracy_when_answered']:.3f}",
-            f"{each.test['ece']:.3f}",
-            f"{each.test['selective']['coverage']:.1%}",
-            f"{each.test['accuracy']:.3f}",
-            f"{each.test['selective']['accuracy']:.3f}",
-        )
-        for each in report.subjects
-    ]
-    header = ("view", "T", "ECE, T 1", "ECE", "crossed", "by image", "below", "answered", "right", "of answered")
-    text = table((*header, "TEST ECE", "answered", "right", "of answered"), confidence, align="l" + "r" * 13)
-    rows = [(each.view, *_row(kind)) for each in report.subjects for kind in each.kinds]
-    columns = ("view", "pictures of", "n", "refused", "unsure", "labelled", "AUROC confidence", "AUROC distance")
-    text += "\n" + table(columns, rows, align="llrrrrrr") + "\n"
-    for each in report.subjects:
-        text += _tell(each)
-    return text
-
-
-def _row(kind: Kind) -> tuple[object, ...]:
-    """A kind's figures."""
-    areas = (kind.auroc_confidence, kind.auroc_distance)
-    shown = ("-" if area is None else f"{area:.2f}" for area in areas)
-    name = f"{kind.name} (to be labelled)" if kind.fit else kind.name
-    return name, kind.pictures, sum(kind.refused.values()), kind.unsure, kind.labelled, *shown
-
-
-def _tell(each: Subject) -> str:
-    """What a model refuses at home, what that costs, and what slips through, in words."""
-    home = each.home
-    lines = [
-        f"**{each.view.capitalize()} view.** Refused of {home['pictures']:,} pictures of {SPLIT}:"
-        f" {len(home['names'])}, {home['share_by_source']:.2%} with each source the same. Looking at the picture adds"
-        f" {each.overhead:.0%} to a classification."
-    ]
-    towers = each.held_out["mean_of_blind_towers"]
-    if towers:
-        shown = ", ".join(f"{point['temperature']:.2f} of {point['towers']}" for point in towers)
-        lines.append(f"Means of towers that are all blind to an image would be fitted by temperatures of {shown}.")
-    slipped = [f"{kind.name}: {'; '.join(kind.slipped)}" for kind in each.kinds if kind.slipped and _short(kind)]
-    if slipped:
-        lines.append("Slips through: " + ". ".join(slipped) + ".")
-    return "\n".join(lines) + "\n\n"
-
-
-def _short(kind: Kind) -> bool:
-    """Whether what slipped of a kind can be told one by one."""
-    return kind.labelled <= _NAMED
-
-
-def draw(report: Report, path: Path) -> None:
-    """Accuracy over coverage of each model, held out and on TEST."""
-    from edge_runtime.figures import new_figure, to_png
-    from edge_runtime.files import write_atomic
-
-    figure = new_figure(7.0, 4.2)
-    axes = figure.subplots()
-    for each, color in zip(report.subjects, _COLORS, strict=False):
-        curves = {"held out": (each.held_out["curve"], "-"), "TEST": (each.test["selective"]["curve"], "--")}
-        for name, (curve, style) in curves.items():
-            xs, ys = ([point[key] for point in curve] for key in ("coverage", "accuracy"))
-            axes.plot(xs, ys, style, color=color, marker="o", markersize=3, label=f"{each.view} view, {name}")
-    axes.set(xlabel="coverage: share that gets a label", ylabel="accuracy of those")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    write_atomic(path, [to_png(figure)])

@@ -43,22 +43,22 @@ def degraded(paths: Sequence[str]) -> Iterator[tuple[str, list[Named]]]:
 
 def cropped(paths: Sequence[str]) -> list[Named]:
     """Each cell cut out tightly, as single cells are published: pictures that must get an answer."""
-    found = []
+    found: list[Named] = []
     for path in paths:
         picture = _field(path)
         for cell in locate(picture)[:1]:
             for zoom in ZOOMS:
                 half = zoom * max(cell.right_px - cell.left_px, cell.bottom_px - cell.top_px) / 2
                 x, y = (cell.left_px + cell.right_px) / 2, (cell.top_px + cell.bottom_px) / 2
-                box = (max(0, x - half), max(0, y - half), min(640, x + half), min(480, y + half))
-                crop = Image.fromarray(picture).crop(tuple(map(int, box)))
+                box = (max(0, int(x - half)), max(0, int(y - half)), min(640, int(x + half)), min(480, int(y + half)))
+                crop = Image.fromarray(picture).crop(box)
                 found.append((f"{Path(path).name} x {zoom:g}", _png(crop)))
     return found
 
 
 def red_cells(paths: Sequence[str]) -> list[Named]:
     """A quarter of each photograph in which no stained cell is found, if there is one: red cells and platelets."""
-    found = []
+    found: list[Named] = []
     for path in paths:
         picture = _field(path)
         quarters = (picture[row : row + 240, column : column + 320] for row in (0, 240) for column in (0, 320))
@@ -98,7 +98,8 @@ def empty_glass() -> list[Named]:
     for x, y in random.integers(10, 230, (12, 2)):
         ImageDraw.Draw(dusty).ellipse((x, y, x + 5, y + 4), fill=(90, 88, 86))
     arrays = {"even": even, "noisy": noisy, "shaded": shadow}
-    return [(name, _png(Image.fromarray(_clipped(each)))) for name, each in arrays.items()] + [("dusty", _png(dusty))]
+    pictures = {name: Image.fromarray(_clipped(each)) for name, each in arrays.items()} | {"dusty": dusty}
+    return [(name, _png(each)) for name, each in pictures.items()]
 
 
 def not_blood() -> list[Named]:

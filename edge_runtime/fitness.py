@@ -123,7 +123,7 @@ def _steps(lines: Values) -> Values:
     """From each square of some lines to the next, flat; none to and from what is black."""
     steps = np.abs(lines[:, 1:] - lines[:, :-1])
     steps[np.minimum(lines[:, 1:], lines[:, :-1]) <= _BLACK] = 0
-    return steps.ravel()
+    return np.asarray(steps.ravel(), np.float32)
 
 
 def _highest(values: Values, share: float) -> float:

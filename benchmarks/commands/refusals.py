@@ -24,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _refusals(args: argparse.Namespace) -> int:
     """Measure; status 1 when something is not within bounds."""
-    from benchmarks import refusals
+    from benchmarks import refusals, refusals_page
     from edge_runtime.files import write_json
     from edge_runtime.groups import read_groups
 
@@ -33,6 +33,6 @@ def _refusals(args: argparse.Namespace) -> int:
     groups = read_groups(args.groups)
     report = refusals.measure(args.models, args.confidence, data=args.data, groups=groups, runs=args.runs)
     write_json(args.out, report.to_json())
-    refusals.draw(report, args.out.with_suffix(".png"))
-    publish(refusals.to_markdown(report), page=args.readme, name="refusals")
-    return settle(refusals.shortfalls(report))
+    refusals_page.draw(report, args.out.with_suffix(".png"))
+    publish(refusals_page.to_markdown(report), page=args.readme, name="refusals")
+    return settle(refusals_page.shortfalls(report))
