@@ -17,7 +17,7 @@ from edge_runtime.files import read_json
 from edge_runtime.metrics import expected_calibration_error
 from edge_runtime.selective import coverage_curve
 from train.cells import Indices
-from train.crossval import ANSWERS_NAME
+from train.crossval import ANSWERS_NAME, INT8_REPORT_NAME
 from train.operating import LOGITS_NAME, read_held_out
 from train.rundir import RUN_NAME
 
@@ -183,7 +183,7 @@ def read_answers(run: Path) -> tuple[Answers, dict[str, Any]]:
 def _read_crossval(out: Path) -> tuple[Answers, dict[str, Any]]:
     """The int8 answers of a cross-validation."""
     arrays = _load(out / ANSWERS_NAME, "int8", "classes", "groups")
-    report = read_json(out / "crossval-int8.json", what="the report of a cross-validation with --int8")
+    report = read_json(out / INT8_REPORT_NAME, what="the report of a cross-validation with --int8")
     fold = read_json(out / "fold0-int8" / RUN_NAME, what="the run.json of a fold")
     try:
         split, data, labels = report["data"]["split"], report["data"]["sha256"], tuple(report["labels"])
