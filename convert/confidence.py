@@ -34,7 +34,7 @@ class Confidence:
 def read_confidence(path: str | None, *, run: Mapping[str, Any]) -> Confidence:
     """What a file says for the network of a run.json; nothing is changed without a file.
 
-    Raises LeukoliteError when it is no such file, or of another network or other labels.
+    Raises LeukoliteError when it is no such file, or of another network, other labels or other images.
     """
     if path is None:
         return Confidence()
@@ -49,12 +49,13 @@ def read_confidence(path: str | None, *, run: Mapping[str, Any]) -> Confidence:
             raise ValueError(f"schema {fields['schema_version']!r}")
         if not (0 < found.temperature < float("inf") and 0 <= found.abstain_below <= 1):
             raise ValueError(f"temperature {found.temperature}, threshold {found.abstain_below}")
-        own = {"labels": list(run["labels"]), "network": run["settings"]["network"]}
+        network, images = run["settings"]["network"], run["data"]["sha256"]
+        own = {"labels": list(run["labels"]), "network": network, "data_sha256": images}
         others = [name for name, value in own.items() if fields[name] != value]
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, reason(error)) from error
     if others:
-        raise _refused(path, f"one of another network (its {' and '.join(others)} differ)")
+        raise _refused(path, f"one of another network or other images (its {' and '.join(others)} differ)")
     return found
 
 

@@ -48,6 +48,7 @@ def test_what_was_fitted_is_read(fitted, run):
         ({"schema_version": 2}, "schema 2"),
         ({"labels": ["A", "B"]}, "its labels differ"),
         ({"network": {}}, "its network differ"),
+        ({"data_sha256": "0" * 64}, "its data_sha256 differ"),
         ({"ece": None}, None),
         ({"coverage": ...}, "coverage"),
     ],
