@@ -28,6 +28,7 @@ EXTRAS := train,audit,cluster,clients,fast,sign,bench,test
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
 QAT := $(BUILD)/qat/run.json
+CONFIDENCE := $(BUILD)/confidence.json
 SUMS := $(BUILD)/bundles/SHA256SUMS
 INT8 := $(BUILD)/bundles/leukolite-int8.tflite
 FLOAT32 := $(BUILD)/bundles/leukolite-float32.tflite
@@ -46,10 +47,11 @@ BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py benchmarks/rep
 
 # Options that depend on files which the data stage leaves or not, and on variables.
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
+confidence_option = $$(test -e $(CONFIDENCE) && echo --confidence $(CONFIDENCE) || true)
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt confidence always
 
 run: report
 	@echo "report: $(SUMMARY) (accuracy), $(REPORT) (latency)"
@@ -94,8 +96,9 @@ $(QAT): $(FLOAT)
 
 $(SUMS): $(QAT) $(CONVERT_CODE)
 	@echo "== convert"
+	if test -e $(BUILD)/qat/held_out_logits.npz; then $(PY) -m train confidence $(BUILD)/qat --out $(CONFIDENCE); fi
 	$(PY) -m convert --float $(BUILD)/float --qat $(BUILD)/qat --data $(BUILD)/data/root --split $(SPLIT) \
-		$(groups_option) --out $(BUILD)/bundles
+		$(groups_option) $(confidence_option) --out $(BUILD)/bundles
 
 $(BUILD)/reports/%.json: $(SUMS)
 	@echo "== evaluate $*"
@@ -127,6 +130,13 @@ crossval: $(SOURCE)
 	$(PY) -m train crossval --int8 --data $(BUILD)/data/root --preset cell --groups $(GROUPS) --seed $(SEED) --out $(BUILD)/crossval
 	mkdir -p $(KEPT)/crossval
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
+
+# How sure a network may be that holds nothing out itself (`make confidence PRESET=cell`, before its bundles): by the
+# answers of networks of its recipe that never saw the image's source. Runs with blind towers need no more than they left.
+confidence: $(SOURCE)
+	$(PY) -m train crossval --int8 --splits TRAIN --data $(BUILD)/data/root --preset $(PRESET) --groups $(GROUPS) --seed $(SEED) \
+		--out $(BUILD)/crossval-train
+	$(PY) -m train confidence $(BUILD)/crossval-train --out $(CONFIDENCE)
 
 # Where accuracy goes between training and device: `make attribution PRESET=full` and `PRESET=cell`. The pictures of
 # images whose label changed stay in the build folder; the data are not kept.
@@ -163,6 +173,7 @@ ship-other: $(SUMS)
 	cp $(INT8) $(FLOAT32) $(KEPT)/$(PRESET)/bundles/
 	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/$(PRESET)/bundles/SHA256SUMS
 	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/$(PRESET)/
+	! test -e $(CONFIDENCE) || cp $(CONFIDENCE) $(KEPT)/$(PRESET)/
 	if test $(PRESET) = portable; then
 	  mkdir -p $(MODELS)/portable
 	  cp $(INT8) $(MODELS)/portable/
@@ -174,7 +185,7 @@ ship: $(SUMS)
 	mkdir -p $(MODELS) $(KEPT)/run/float $(KEPT)/run/qat
 	cp $(INT8) $(FLOAT32) $(MODELS)/
 	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(MODELS)/SHA256SUMS
-	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(CONFIDENCE) $(KEPT)/
 	for stage in float qat; do
 	  rm -rf $(KEPT)/run/$$stage/model
 	  cp -r $(addprefix $(BUILD)/$$stage/,run.json model) $(KEPT)/run/$$stage/
@@ -211,6 +222,9 @@ figures: $(SOURCE) latencies
 	$(PY) -m benchmarks explain --models $(MODELS)/leukolite-{int8,float32}.tflite \
 		$(KEPT)/cell/bundles/leukolite-{int8,float32}.tflite --data $(DATA_ROOT) --out $(KEPT)/explain.json \
 		--readme docs/explain.md
+	$(PY) -m benchmarks refusals --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--confidence $(KEPT)/confidence.json $(KEPT)/cell/confidence.json --data $(DATA_ROOT) --groups $(GROUPS) \
+		--out $(KEPT)/refusals.json --readme docs/refusals.md
 	$(PY) -m benchmarks pipeline --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --out $(KEPT)/pipeline.json --readme docs/device.md
 	$(PY) -m benchmarks start --out $(KEPT)/start.json --readme docs/device.md

@@ -9,6 +9,7 @@ from benchmarks.commands import (
     instructions,
     pages,
     references,
+    refusals,
     reporting,
     roofline,
     runtime,
@@ -30,6 +31,7 @@ GROUPS = (
     references,
     shifts,
     roofline,
+    refusals,
 )
 
 

@@ -35,6 +35,9 @@ def build_parser() -> Parser:
         each.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
         each.add_argument("--out", type=Path, metavar="DIR", help="the folder to write to")
     parser.add_argument(
+        "--confidence", metavar="FILE.json", help="temperature and threshold, of `train confidence` (default: none)"
+    )
+    parser.add_argument(
         "--sign-with", type=Path, metavar="KEY.pem", help="sign what is written with this private key (extra `sign`)"
     )
     parser.set_defaults(call=_convert, parser=parser)
@@ -56,7 +59,7 @@ def _convert(args: argparse.Namespace) -> int:
     from convert.signing import signer
 
     sign = signer(args.sign_with) if args.sign_with else None  # so that a useless key is told before the work
-    settings = Settings(data=args.data, split=args.split, groups=args.groups)
+    settings = Settings(data=args.data, split=args.split, groups=args.groups, confidence=args.confidence)
     note(PROG, "converts both networks to five variants and measures each: one to three minutes")
     with hushed():
         from convert.release import convert

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from convert.calibration import Calibration
-from convert.config import ABSTAIN_BELOW, LICENCE, OLDEST_RUNTIME, TEMPERATURE, Settings
+from convert.confidence import Confidence
+from convert.config import LICENCE, OLDEST_RUNTIME, Settings
 from convert.metadata import embed
 from edge_runtime import card as cards
 from edge_runtime.card import Card, InputSpec
@@ -15,6 +16,7 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
 from edge_runtime.evaluation import evaluate
 from edge_runtime.files import write_atomic
+from edge_runtime.fitness import Limits
 from edge_runtime.golden import golden_record
 from edge_runtime.groups import read_groups
 from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE
@@ -30,20 +32,22 @@ def make_bundle(
     variant: str,
     settings: Settings,
     calibration: Calibration | None = None,
+    confidence: Confidence | None = None,
 ) -> tuple[bytes, EvalReport]:
     """The bundle of a converted model: its metadata, and the card that lacks the figures until they are measured.
 
     Args:
-        model: the bytes of the .tflite.
+        model: the bytes of the .tflite, the temperature folded in.
         run: the run.json of the training run behind it.
         variant: one of edge_runtime.card.VARIANTS.
         settings: what to measure it on.
         calibration: the pictures that gave its ranges, if any did.
+        confidence: that temperature, and the threshold; default: none.
 
     Returns:
         Its bytes, and how it did.
     """
-    card = describe(model, run, variant=variant, accuracy=None, calibration=calibration)
+    card = describe(model, run, variant=variant, accuracy=None, calibration=calibration, confidence=confidence)
     described = embed(model, card)
     report = _measure(cards.attach(described, card), settings)
     return cards.attach(described, replace(card, accuracy=summary(report))), report
@@ -77,16 +81,17 @@ def describe(
     variant: str,
     accuracy: Mapping[str, Any] | None,
     calibration: Calibration | None = None,
+    confidence: Confidence | None = None,
 ) -> Card:
     """The card of a converted model."""
-    loaded = Model(model)
+    loaded, sure = Model(model), confidence or Confidence()
     return Card(
         schema_version=cards.SCHEMA_VERSION,
         labels=tuple(run["labels"]),
         input=input_of(run["settings"]["network"]),
         normalization={"mean": 0.0, "std": 255.0},
-        temperature=TEMPERATURE,
-        abstain_below=ABSTAIN_BELOW,
+        temperature=sure.temperature,
+        abstain_below=sure.abstain_below,
         variant=variant,
         training={
             "data_sha256": run["data"]["sha256"],
@@ -98,12 +103,14 @@ def describe(
             "seed": run["settings"]["seed"],
             "commit": run["provenance"]["commit"],
             "calibration": calibration.summary() if calibration else None,
+            "confidence": sure.facts,
         },
         accuracy=accuracy,
         golden=golden_record(loaded),
         runtime=OLDEST_RUNTIME,
         licence=LICENCE,
         intended_use=cards.INTENDED_USE,
+        fitness=Limits(),
     )
 
 

@@ -19,16 +19,20 @@ TABLE_NAME = "variants"  # .json and .md
 OLDEST_RUNTIME = "ai-edge-litert 2.1.0"
 LICENCE = "MIT"
 
-ABSTAIN_BELOW = 0.0  # the shipped models always answer
-TEMPERATURE = 1.0  # nothing divides their logits
+ABSTAIN_BELOW = 0.0  # without `--confidence` a model always answers
+TEMPERATURE = 1.0  # and nothing divides its logits
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8."""
+    """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8.
+
+    `confidence` is the file of `python -m train confidence` with the temperature and the threshold.
+    """
 
     data: str
     split: str = "TEST"
     groups: str | None = None
     calibration_per_class: int = 50
     calibration_seed: int = 1
+    confidence: str | None = None

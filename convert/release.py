@@ -5,6 +5,7 @@ from typing import Any
 
 from convert.bundle import input_of, make_bundle
 from convert.calibration import choose
+from convert.confidence import read_confidence
 from convert.config import BASE, BUNDLE_NAMES, CALIBRATION_NAME, SIGNATURE_NAME, SUMS_NAME, TABLE_NAME, Settings
 from convert.latency import invoke_ratios
 from convert.lowering import lower
@@ -22,9 +23,11 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
 
     Nothing is written unless all of it succeeds.
 
-    Raises LeukoliteError when a run is not finished, or the second was not fine-tuned from the first.
+    Raises LeukoliteError when a run is not finished, the second was not fine-tuned from the first, or the settings'
+    temperature is of another network.
     """
     first, second = read_pair(float_run, qat_run)
+    confidence = read_confidence(settings.confidence, run=second)
     calibration = choose(input_of(first["settings"]["network"]).seen, settings=settings)
     contents: dict[str, bytes] = {}
     reports: dict[str, EvalReport] = {}
@@ -32,7 +35,8 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
         folder, run = (qat_run, second) if variant == "int8_qat" else (float_run, first)
         used = calibration if variant == "int8_ptq" else None
         model = lower(folder / "model", variant=variant, calibration=used.pixels if used else None)
-        bundle = make_bundle(model, run, variant=variant, settings=settings, calibration=used)
+        model = confidence.fold(model, variant=variant)
+        bundle = make_bundle(model, run, variant=variant, settings=settings, calibration=used, confidence=confidence)
         contents[variant], reports[variant] = bundle
     variants = compare(
         reports,

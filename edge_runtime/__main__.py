@@ -52,7 +52,9 @@ def build_parser() -> Parser:
     )
 
 
-def _open(args: argparse.Namespace, *, threshold: float | None = None, explaining: bool = False) -> "Classifier":
+def _open(
+    args: argparse.Namespace, *, threshold: float | None = None, checks: bool = True, explaining: bool = False
+) -> "Classifier":
     """The model that the options name, loaded; what it warns of becomes notes."""
     from edge_runtime.classifier import Classifier
     from edge_runtime.native import hushed
@@ -62,7 +64,7 @@ def _open(args: argparse.Namespace, *, threshold: float | None = None, explainin
         from edge_runtime.labels import read_labels
 
         labels = read_labels(args.labels)
-    settings = {"threshold": threshold, "num_threads": args.num_threads, "golden": args.golden}
+    settings = {"threshold": threshold, "checks": checks, "num_threads": args.num_threads, "golden": args.golden}
     with noted(PROG), hushed():
         return Classifier(args.model, labels=labels, **settings).load(explaining=explaining)
 
@@ -81,7 +83,8 @@ def _classify(args: argparse.Namespace) -> int:
         if not found:
             complain(PROG, "expected at least one path on standard input, got none; pipe some paths")
         return UNUSABLE
-    classifier = _open(args, threshold=args.threshold, explaining=args.explain is not None)
+    explaining = args.explain is not None
+    classifier = _open(args, threshold=args.threshold, checks=not args.no_checks, explaining=explaining)
     gallery = None if args.explain is None else _gallery(args.explain)
     failures: list[str] = []
     on_screen = not args.output and sys.stdout.isatty()  # then the results themselves show how far it is

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import sha256
+from edge_runtime.fitness import Limits
 from edge_runtime.image import read_bytes
 from edge_runtime.integrity import vouch
 from edge_runtime.view import FIELD, MAX_ZOOM, MIN_ZOOM, VIEWS, View
@@ -26,6 +27,7 @@ SCHEMA_VERSION = 1
 VARIANTS = ("float32", "float16", "dynamic", "int8_ptq", "int8_qat")
 INTENDED_USE = "research use only; not a medical device"
 
+_LATER = ("model_sha256", "fitness")  # fields that older cards lack
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: the same model gives the same bytes
 
 
@@ -95,6 +97,7 @@ class Card:
     Below the confidence `abstain_below` (0 to 1) the classifier gives no label.
     `golden` holds the SHA-256 of a fixed input and the output to expect, in the output tensor's own units.
     `model_sha256` is that of the model before the card; `attach` sets it, and cards from before it did have None.
+    `fitness` says which pictures are refused an answer (edge_runtime/fitness.py); None is none of them.
     """
 
     schema_version: int
@@ -111,6 +114,7 @@ class Card:
     licence: str
     intended_use: str
     model_sha256: str | None = None
+    fitness: Limits | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of all fields."""
@@ -126,8 +130,10 @@ class Card:
                 remedy="update leukolite, or convert the model again",
             )
         try:
-            known = {name: fields[name] for name in cls.__dataclass_fields__ if name != "model_sha256"}
+            known = {name: fields[name] for name in cls.__dataclass_fields__ if name not in _LATER}
             known["model_sha256"] = fields.get("model_sha256")
+            limits = fields.get("fitness")
+            known["fitness"] = None if limits is None else Limits.from_json(limits)
             known["input"] = InputSpec.from_json(known["input"])
             known["labels"] = tuple(known["labels"])
             known["temperature"] = float(known["temperature"])

@@ -15,11 +15,13 @@ import numpy as np
 from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
+from edge_runtime.fitness import COMPLAINTS, NO_CELL, complaint
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
 from edge_runtime.image import Field, Pixels, decode_field
 from edge_runtime.locate import Cell
 from edge_runtime.memory import keep_freed
 from edge_runtime.model import Model, Probabilities
+from edge_runtime.squares import coarsen
 from edge_runtime.view import Box, box_of, cut
 
 if TYPE_CHECKING:
@@ -32,14 +34,12 @@ SHIPPED_REFERENCE = MODELS / "leukolite-float32.tflite"
 PORTABLE_MODEL = MODELS / "portable" / "leukolite-int8.tflite"
 NAMED = {"field": SHIPPED_MODEL, "portable": PORTABLE_MODEL}  # what `-m` takes beside paths
 
-NO_CELL = "no stained cell in the picture"
-
 
 @dataclass(frozen=True)
 class Latency:
     """Where the time of one classification went, in milliseconds.
 
-    `decode` is from the file to the pixels that the model sees, finding the cells included.
+    `decode` is from the file to the pixels that the model sees, finding the cells and looking at the picture included.
     """
 
     decode: float
@@ -62,8 +62,10 @@ class CellPrediction:
 class Prediction:
     """What the model says about one picture.
 
-    `label` is None when there was an error, when `confidence` is below the threshold, or when the picture shows no
-    stained cell to a model of the cell view; the last two are abstentions, and `reason` says which.
+    `label` is None when there was an error, when `confidence` is below the threshold, when the picture is not fit for
+    an answer (edge_runtime/fitness.py), or when it shows no stained cell to a model of the cell view; all but the first
+    are abstentions, and `reason` says which. What the model would have answered is there all the same, unless it saw
+    no cell.
     `probabilities` maps every label to a number from 0 to 1; empty where nothing was classified. Confidence is the
     largest. `cells` are all cells of the picture, the main one first, whose answer is the picture's; a model of the
     field view looks for none.
@@ -78,6 +80,11 @@ class Prediction:
     latency_ms: Latency | None
     reason: str | None = None
     cells: tuple[CellPrediction, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether it abstained because of the picture, however sure the model is."""
+        return self.reason in COMPLAINTS
 
     @property
     def top_label(self) -> str | None:
@@ -115,6 +122,7 @@ class Classifier:
         num_threads: int = 1,
         labels: Sequence[str] | None = None,
         golden: str = REFUSE,
+        checks: bool = True,
     ) -> None:
         """Open a bundle (default: the one shipped in this package).
 
@@ -126,6 +134,7 @@ class Classifier:
                 is assumed of it. A card that is there must name the same.
             golden: what to do when the interpreter does not give the golden output of the card: `refuse` the model,
                 `warn`, or do not look, `off`.
+            checks: whether pictures that the card's `fitness` rules out get no label.
 
         Raises LeukoliteError when the file is no model, not the one that a SHA256SUMS beside it lists, one that kills
         or hangs the process that loads it, has no card, or model and card do not fit.
@@ -135,6 +144,7 @@ class Classifier:
         self.digest: str = self._bundle.digest
         self.card: Card = self._bundle.card
         self.threshold = self.card.abstain_below if threshold is None else threshold
+        self._limits = self.card.fitness if checks else None
         self._golden = golden
         self.num_threads = num_threads
         self._head: Head | None = None  # of a model that is to explain
@@ -263,7 +273,9 @@ class Classifier:
             field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
         except LeukoliteError as error:
             return failed(name, str(error)), None, ()
-        crops, cells = cut(field.pixels, view)
+        squares = coarsen(field.pixels) if self._limits else None
+        crops, cells = cut(field.pixels, view, squares=squares)
+        unfit = complaint(squares, self._limits) if squares and self._limits else None
         decoded = time.perf_counter()
         values = [predict(crop) for crop in crops]
         done = time.perf_counter()
@@ -271,16 +283,23 @@ class Classifier:
             found = "expected probabilities, got NaN or numbers beyond 0 to 1; replace the model"
             return failed(name, found), None, ()
         latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))
-        return self._prediction(name, field, cells, values, latency), field, cells
+        return self._prediction(name, field, cells, values, latency, unfit), field, cells
 
     def _prediction(
-        self, name: str, field: Field, cells: tuple[Cell, ...], values: list[Probabilities], latency: Latency
+        self,
+        name: str,
+        field: Field,
+        cells: tuple[Cell, ...],
+        values: list[Probabilities],
+        latency: Latency,
+        unfit: str | None,
     ) -> Prediction:
         """What is said about a picture whose cells, or whose whole field, got these values."""
         if not values:
-            return Prediction(name, None, None, {}, True, None, latency, NO_CELL)
-        answers = [self.answer(each) for each in values]
+            return Prediction(name, None, None, {}, True, None, latency, unfit or NO_CELL)
+        answers = [self.answer(each, unfit=unfit is not None) for each in values]
         label, confidence, probabilities, abstained = answers[0]
+        unsure = f"confidence {confidence:.3f} is below {self.threshold:g}" if abstained else None
         return Prediction(
             path=name,
             label=label,
@@ -289,18 +308,18 @@ class Classifier:
             abstained=abstained,
             error=None,
             latency_ms=latency,
-            reason=f"confidence {confidence:.3f} is below {self.threshold:g}" if abstained else None,
+            reason=unfit or unsure,
             cells=tuple(
                 CellPrediction(box_of(cell, field), *answer)
                 for cell, answer in zip(cells, answers if cells else (), strict=True)
             ),
         )
 
-    def answer(self, values: Probabilities) -> tuple[str | None, float, dict[str, float], bool]:
-        """Label, confidence, probabilities and whether it abstained, of the model's output."""
+    def answer(self, values: Probabilities, *, unfit: bool = False) -> tuple[str | None, float, dict[str, float], bool]:
+        """Label, confidence, probabilities and whether it abstained, of the model's output; `unfit` has no label."""
         probabilities = dict(zip(self.card.labels, (float(value) for value in values), strict=True))
         best = max(probabilities, key=probabilities.__getitem__)
-        abstained = probabilities[best] < self.threshold
+        abstained = unfit or probabilities[best] < self.threshold
         return None if abstained else best, probabilities[best], probabilities, abstained
 
 

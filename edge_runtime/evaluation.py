@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_runtime.classifier import Classifier
+from edge_runtime.classifier import Classifier, Prediction
 from edge_runtime.dataset import Dataset, digest
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import write_atomic
@@ -16,10 +16,11 @@ from edge_runtime.parallel import classify_all, count_workers
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import EvalReport, Outcome, summarize
+from edge_runtime.selective import selective
 
 
 def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None = None) -> tuple[EvalReport, list[str]]:
-    """Classify every image of `dataset`, by the most probable class whatever the confidence.
+    """Classify every image of `dataset`, by the most probable class whatever the confidence or the picture.
 
     Returns:
         The report, and a line for each image that could not be read.
@@ -31,7 +32,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
     labels = classifier.card.labels
     check_labels(dataset, labels)
     origins = groups.assign(dataset.images) if groups else None
-    outcomes, complaints = [], []
+    outcomes, complaints, chosen = [], [], _Choices()
     paths = [image.path for image in dataset.images]
     workers = count_workers(len(paths), num_threads=classifier.num_threads)
     with (  # in this order: a progress bar has a thread
@@ -42,6 +43,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
             if prediction.error:
                 complaints.append(f"{image.name}: {prediction.error}")
             outcomes.append(Outcome(image.name, image.label, prediction.top_label, prediction.confidence))
+            chosen.add(prediction)
             advance()
     report = summarize(
         outcomes,
@@ -50,6 +52,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
         model=describe_model(classifier),
         data=describe_data(dataset),
         provenance=collect(packages=RUNTIME_PACKAGES, started=started),
+        selective=chosen.summary(outcomes, threshold=classifier.threshold),
     )
     return report, complaints
 
@@ -73,6 +76,29 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "sha256": digest(dataset.images),
         "n": len(dataset.images),
     }
+
+
+class _Choices:
+    """Which images a user would have got a label for, and why not the others."""
+
+    def __init__(self) -> None:
+        self._answered: list[bool] = []
+        self._reasons: list[str | None] = []
+
+    def add(self, prediction: Prediction) -> None:
+        """Note the next image's."""
+        self._answered.append(prediction.label is not None)
+        self._reasons.append(prediction.reason if prediction.refused else None)
+
+    def summary(self, outcomes: Sequence[Outcome], *, threshold: float) -> dict[str, Any]:
+        """The report's `selective` for these images."""
+        return selective(
+            [outcome.confidence for outcome in outcomes],
+            [outcome.predicted == outcome.true for outcome in outcomes],
+            answered=self._answered,
+            reasons=self._reasons,
+            threshold=threshold,
+        )
 
 
 def check_labels(dataset: Dataset, labels: Sequence[str]) -> None:

@@ -86,18 +86,22 @@ def wilson(successes: int, n: int) -> Interval | None:
     return (low, high)
 
 
-def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float | None:
+def expected_calibration_error(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, shares: npt.ArrayLike | None = None
+) -> float | None:
     """ECE with 15 equal bins: the share-weighted |accuracy - mean confidence| (Guo et al. 2017, equation 3).
 
     Args:
         confidence: float [n], 0 to 1. correct: bool [n]. Returns None for n = 0.
+        shares: float [n], how much each counts, of any sum above 0; all the same by default.
     """
     values, hits = np.asarray(confidence, float), np.asarray(correct, float)
     if values.size == 0:
         return None
+    weights = np.ones(values.size) if shares is None else np.asarray(shares, float)
     bins = np.clip(np.ceil(values * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=hits - values, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / values.size)
+    gaps = np.bincount(bins, weights=weights * (hits - values), minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
 def by_group(

@@ -27,6 +27,9 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     classify.add_argument("--format", choices=FORMATS, default="table")
     classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
+    classify.add_argument(
+        "--no-checks", action="store_true", help="label also pictures that no answer is to be had from"
+    )
     classify.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
     classify.add_argument("--explain", metavar="DIR", help="write heat maps there: where the evidence lies")
     _add_trust(classify)

@@ -38,6 +38,8 @@ class EvalReport:
     model of the cell view, counts among `n_errors` and as missed.
     `confusion_matrix` has rows true and columns predicted, so that its sum is n - n_errors.
     A rate without samples is None. `groups` repeats the rates with intervals from resampling whole groups.
+    All of these take each image's most probable class for its answer, however sure the model is. `selective` says how
+    it is when the model may abstain (edge_runtime/selective.py); None where nobody asked.
     """
 
     schema_version: int
@@ -55,6 +57,7 @@ class EvalReport:
     groups: Mapping[str, Any] | None
     predictions: Sequence[Outcome]
     provenance: Mapping[str, Any]
+    selective: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of all fields."""
@@ -70,7 +73,8 @@ class EvalReport:
                 remedy="make it again with `leukolite evaluate`",
             )
         try:
-            known = {name: fields[name] for name in cls.__dataclass_fields__}
+            known = {name: fields[name] for name in cls.__dataclass_fields__ if name != "selective"}
+            known["selective"] = fields.get("selective")
             known["labels"] = tuple(known["labels"])
             if not all(isinstance(label, str) for label in known["labels"]):
                 raise ValueError("labels that are not text")
@@ -143,6 +147,7 @@ def summarize(
     model: Mapping[str, Any],
     data: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    selective: Mapping[str, Any] | None = None,
 ) -> EvalReport:
     """The report of some outcomes; `groups` names each outcome's group, in the same order."""
     if groups is not None:
@@ -171,6 +176,7 @@ def summarize(
         groups=None if groups is None or not outcomes else _by_group(true, predicted, groups, labels=labels),
         predictions=tuple(outcomes),
         provenance=provenance,
+        selective=selective,
     )
 
 

@@ -60,7 +60,7 @@ def _notes(prediction: Prediction, top_k: int | None, look: Look) -> str:
     if prediction.error is not None:
         return "(unreadable)"
     notes = []
-    if prediction.confidence is None:
+    if prediction.confidence is None or prediction.refused:
         notes.append(f"({prediction.reason})")
     elif prediction.abstained:
         notes.append(f"(abstained; most like {look.printable(prediction.top_label)})")

@@ -58,12 +58,13 @@ class Box:
     bottom: int
 
 
-def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
+def cut(pixels: Pixels, view: View, *, squares: Squares | None = None) -> tuple[Pixels, tuple[Cell, ...]]:
     """What a model of this view is shown of a field.
 
     Args:
         pixels: uint8 [field_height_px, field_width_px, 3], RGB.
         view: the model's.
+        squares: what `coarsen` makes of them, by whom has it.
 
     Returns:
         uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
@@ -72,7 +73,7 @@ def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
     seen: Pixels = pixels[np.newaxis]
     if view.kind == FIELD and not (view.white_balance or view.stain_normalization):
         return seen, ()
-    squares = coarsen(pixels)
+    squares = squares or coarsen(pixels)
     cells = locate(pixels, squares=squares) if view.kind == CELL or view.stain_normalization else ()
     if view.kind == CELL:
         seen = _crops(pixels, cells, view)

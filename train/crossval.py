@@ -58,7 +58,8 @@ def cross_validate(
 
     Args:
         data: the data root.
-        out: for a run directory a fold (`fold0`, ...), the pooled EvalReport and the probabilities.
+        out: for a run directory a fold (`fold0`, ...), the pooled EvalReport and the probabilities, which
+            `python -m train confidence` reads.
         folds: how many parts to deal the groups of source cells into, at least 2; each class evenly.
         settings: of each training. Its prior is taken out as often as they say, or as its own folds ask for.
         call: as of `train_float`.
@@ -90,7 +91,13 @@ def cross_validate(
         held_out = np.flatnonzero(cells.folds == fold)
         for run, own_answers in zip(runs, answers, strict=True):
             own_answers[held_out] = _answer(run, cells, held_out, settings=settings)
-    rundir.save_arrays(out / ANSWERS_NAME, probabilities=answers[0], classes=cells.classes, folds=cells.folds)
+    kept = {
+        "probabilities": answers[0],
+        "classes": cells.classes,
+        "folds": cells.folds,
+        "groups": cells.group_numbers(),
+    }
+    rundir.save_arrays(out / ANSWERS_NAME, **kept, **({"int8": answers[1]} if int8 else {}))
     report = _pool(cells, answers[0], dataset, variant="float32", started=started)
     report.save(out / REPORT_NAME)
     if not int8:

@@ -7,7 +7,7 @@
 
 _shtab_leukolite_subparsers=(classify evaluate gate bench doctor adapt bulk info completion)
 
-_shtab_leukolite_classify_option_strings=(-h --help --debug -m --model --format -o --output -t --threshold -k --top-k --explain --labels --golden --num-threads)
+_shtab_leukolite_classify_option_strings=(-h --help --debug -m --model --format -o --output -t --threshold --no-checks -k --top-k --explain --labels --golden --num-threads)
 _shtab_leukolite_evaluate_option_strings=(-h --help --debug -m --model --data --split --report --predictions --groups --labels --golden --num-threads)
 _shtab_leukolite_gate_option_strings=(-h --help --debug --candidate --reference --policy --latency --json --junit --markdown --html --data)
 _shtab_leukolite_bench_option_strings=(-h --help --debug -m --model --num-runs --warmup-runs --min-secs --num-threads --result-json)
@@ -68,6 +68,7 @@ _shtab_leukolite_classify_pos_0_nargs=+
 _shtab_leukolite_classify__h_nargs=0
 _shtab_leukolite_classify___help_nargs=0
 _shtab_leukolite_classify___debug_nargs=0
+_shtab_leukolite_classify___no_checks_nargs=0
 _shtab_leukolite_evaluate__h_nargs=0
 _shtab_leukolite_evaluate___help_nargs=0
 _shtab_leukolite_evaluate___debug_nargs=0

@@ -66,6 +66,7 @@ complete -c leukolite -n '_shtab_leukolite_using classify' -s m -l model -xka "(
 complete -c leukolite -n '_shtab_leukolite_using classify' -l format -xka "table json jsonl csv" -d format
 complete -c leukolite -n '_shtab_leukolite_using classify' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of standard output'
 complete -c leukolite -n '_shtab_leukolite_using classify' -s t -l threshold -x -d 'no label below this confidence (default: card'"'"'s)'
+complete -c leukolite -n '_shtab_leukolite_using classify' -l no-checks -d 'label also pictures that no answer is to be had from'
 complete -c leukolite -n '_shtab_leukolite_using classify' -s k -l top-k -x -d 'give only the K most probable classes'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l explain -xka "(__fish_complete_directories)" -d 'write heat maps there: where the evidence lies'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l labels -xka "(__fish_complete_path (commandline -ct))" -d 'names of the classes of a model without a card'

@@ -81,6 +81,7 @@ _shtab_leukolite_classify_options=(
   "--format[format]:format:(table json jsonl csv)"
   {-o,--output}"[write there instead of standard output]:FILE:_files"
   {-t,--threshold}"[no label below this confidence (default\: card\'s)]:threshold:"
+  "--no-checks[label also pictures that no answer is to be had from]"
   {-k,--top-k}"[give only the K most probable classes]:top_k:"
   "--explain[write heat maps there\: where the evidence lies]:DIR:_files -/"
   "--labels[names of the classes of a model without a card]:FILE|A,B,...:_files"

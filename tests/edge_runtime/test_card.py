@@ -7,6 +7,7 @@ import pytest
 
 from edge_runtime.card import CARD_NAME, LABELS_NAME, MAX_CARD_BYTES, Card, attach, load_card, read_model
 from edge_runtime.files import sha256
+from edge_runtime.fitness import Limits
 from edge_runtime.view import View
 from tests.tiny_model import CARD, LABELS, bundle_bytes, model_bytes, save
 
@@ -55,7 +56,7 @@ def test_a_model_that_its_card_was_not_attached_to_is_refused(refused):
 
 
 def test_a_card_from_before_it_held_the_digest_is_read():
-    old = {name: value for name, value in CARD.to_json().items() if name != "model_sha256"}
+    old = {name: value for name, value in CARD.to_json().items() if name not in ("model_sha256", "fitness")}
     assert load_card(with_card_text(json.dumps(old).encode())) == CARD
 
 
@@ -90,7 +91,7 @@ def test_a_later_field_is_ignored():
     assert Card.from_json({**CARD.to_json(), "mood": "good"}) == CARD
 
 
-@pytest.mark.parametrize("field", sorted(CARD.to_json().keys() - {"schema_version", "model_sha256"}))
+@pytest.mark.parametrize("field", sorted(CARD.to_json().keys() - {"schema_version", "model_sha256", "fitness"}))
 def test_missing_field_is_refused_by_name(field, refused):
     fields = CARD.to_json()
     del fields[field]
@@ -264,3 +265,14 @@ def test_a_card_that_unfolds_to_more_than_memory_is_refused_unread(refused):
         archive.writestr(CARD_NAME, b" " * (MAX_CARD_BYTES + 1))
     with refused("leukolite.json inside the model"):
         load_card(buffer.getvalue())
+
+
+def test_limits_of_pictures_come_back_whole():
+    card = replace(CARD, fitness=Limits(least_glass=90.0))
+    assert load_card(with_card_text(json.dumps(card.to_json()).encode())) == card
+
+
+@pytest.mark.parametrize("limits", [{"least_glass": "much"}, {"moods": 1.0}, {"least_stain": float("nan")}, [1], 3])
+def test_limits_that_are_none_are_refused(limits, refused):
+    with refused("a card with all of its fields valid"):
+        Card.from_json({**CARD.to_json(), "fitness": limits})

@@ -7,6 +7,7 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import digest, open_dataset
 from edge_runtime.evaluation import evaluate, write_predictions
 from edge_runtime.files import sha256
+from edge_runtime.fitness import Limits
 from edge_runtime.groups import Groups, read_groups
 from tests.tiny_model import CELL_SPEC, LABELS, bundle_bytes
 
@@ -39,6 +40,23 @@ def test_pictures_without_a_cell_count_as_missed_and_are_no_complaint(colors, tm
     report, complaints = evaluate(Classifier(tmp_path / "cells.tflite"), open_dataset(colors))
     assert (report.n, report.n_errors, report.accuracy, complaints) == (8, 8, 0.0, [])
     assert {row.predicted for row in report.predictions} == {None}
+
+
+def test_abstaining_changes_no_figure_but_selective(colors, tmp_path):
+    """Whoever does not answer must not look better for it: each image counts by its most probable class."""
+    reports = []
+    for name, changes in {"plain": {}, "strict": {"abstain_below": 1.0}, "checking": {"fitness": Limits()}}.items():
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(bundle_bytes(**changes))
+        reports.append(evaluate(Classifier(path), open_dataset(colors))[0])
+    for name in ("n", "n_errors", "accuracy", "macro_f1", "ece", "confusion_matrix", "per_class", "predictions"):
+        assert len({repr(getattr(report, name)) for report in reports}) == 1, name
+    plain, strict, checking = (report.selective for report in reports)
+    figures = ("threshold", "coverage", "accuracy", "refused")
+    assert [plain[name] for name in figures] == [0.0, 1.0, 1.0, {}]
+    assert [strict[name] for name in figures] == [1.0, 0.75, 1.0, {}]  # of the dark ones alone is it less than certain
+    assert checking["coverage"] == 0.0
+    assert sum(checking["refused"].values()) == 8
 
 
 def test_report_says_what_was_measured_on_what(classifier, colors, bundle):

@@ -12,6 +12,7 @@ from PIL import Image
 from edge_runtime import __version__
 from edge_runtime.__main__ import main
 from edge_runtime.classifier import NO_CELL, SHIPPED_MODEL
+from edge_runtime.fitness import Limits
 from tests.edge_runtime.conftest import one_line
 from tests.fields import field
 from tests.tiny_model import CARD, CELL_SPEC, bundle_bytes, model_bytes
@@ -104,6 +105,17 @@ def test_threshold_and_top_k(leukolite, picture):
     _, out, _ = leukolite("classify", picture("a.png", color="DARK"), *("-t", 0.9, "-k", 2, "--format", "jsonl"))
     row = json.loads(out)
     assert (row["label"], row["abstained"], len(row["probabilities"])) == (None, True, 2)
+
+
+def test_pictures_are_looked_at_unless_told_otherwise(leukolite, picture, tmp_path):
+    model, path = tmp_path / "checking.tflite", picture("a.png", color="DARK")
+    model.write_bytes(bundle_bytes(fitness=Limits()))
+    for options, label in {(): None, ("--no-checks",): "DARK", ("-t", 0): None}.items():
+        status, out, errors = leukolite("classify", path, "--format", "jsonl", *options, model=model)
+        row = json.loads(out)
+        assert (status, errors, row["label"], row["abstained"]) == (0, [], label, label is None)
+        assert (row["reason"] is None) == bool(label)
+        assert max(row["probabilities"], key=row["probabilities"].get) == "DARK"
 
 
 def test_output_goes_to_a_file(leukolite, picture, tmp_path):

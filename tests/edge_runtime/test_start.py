@@ -22,6 +22,7 @@ CLASSIFYING = OURS | {
     for name in (
         *("bundle", "card", "classifier", "files", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
         *(
+            "fitness",
             "locate",
             "memory",
             "model",

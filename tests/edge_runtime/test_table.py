@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.classifier import CellPrediction, Latency, Prediction, failed
+from edge_runtime.fitness import BLURRED
 from edge_runtime.table import SURE, UNSURE, table
 from edge_runtime.terminal import PLAIN, Look, columns_of
 from edge_runtime.view import Box
@@ -66,6 +67,12 @@ def test_a_long_path_keeps_its_end_and_its_notes():
     assert lines[1].startswith("?           0.950    3.00  …")
     assert lines[1].endswith("er/cell.jpg  (abstained; most like B)")
     assert len(lines[1]) == 80
+
+
+def test_why_a_picture_is_refused_is_said_in_place_of_what_it_is_most_like():
+    lines = draw(answered("a.jpg", label=None, reason=BLURRED), answered("b.jpg", label=None, reason="unsure")).lines
+    assert lines[1].endswith(f"a.jpg  ({BLURRED})")
+    assert lines[2].endswith("b.jpg  (abstained; most like B)")
 
 
 def test_a_short_line_is_left_as_it_is():
