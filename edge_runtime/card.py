@@ -17,7 +17,7 @@ from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import sha256
 from edge_runtime.image import read_bytes
 from edge_runtime.integrity import vouch
-from edge_runtime.view import FIELD, MAX_ZOOM, MIN_ZOOM, VIEWS, View
+from edge_runtime.view import FIELD, MAX_RED_CELL, MAX_ZOOM, MIN_RED_CELL, MIN_ZOOM, VIEWS, View
 
 CARD_NAME = "leukolite.json"
 LABELS_NAME = "labels.txt"
@@ -37,6 +37,8 @@ class InputSpec:
     what of that the model is shown: all of it, or `height` x `width` around each stained cell. In pixels.
     Each pixel there is 1 / `zoom` of the field's. `white_balance` is whether the colour of the light is taken out
     before (edge_runtime/white.py), `stain_normalization` whether the field's own stain is too (edge_runtime/stain.py).
+    `red_cell_px` is how wide red cells are in what the model learned from, in pixels of the field, so that it is shown
+    other magnifications as it knows them (edge_runtime/magnification.py); 0 where nobody is to look.
     """
 
     height: int
@@ -51,6 +53,7 @@ class InputSpec:
     white_balance: bool = False
     zoom: float = 1.0
     stain_normalization: bool = False
+    red_cell_px: float = 0.0
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "InputSpec":
@@ -69,6 +72,7 @@ class InputSpec:
             white_balance=fields.get("white_balance", False),
             zoom=float(fields.get("zoom", 1.0)),
             stain_normalization=fields.get("stain_normalization", False),
+            red_cell_px=float(fields.get("red_cell_px", 0.0)),
         )
 
     @property
@@ -83,6 +87,7 @@ class InputSpec:
             white_balance=self.white_balance,
             zoom=self.zoom,
             stain_normalization=self.stain_normalization,
+            red_cell_px=self.red_cell_px,
         )
 
 
@@ -155,6 +160,11 @@ def _check_values(known: Mapping[str, Any]) -> None:
         raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
     if not MIN_ZOOM <= spec.zoom <= MAX_ZOOM:
         raise ValueError(f"zoom {spec.zoom} is not from {MIN_ZOOM} to {MAX_ZOOM}")
+    if spec.red_cell_px and (spec.view == FIELD or not MIN_RED_CELL <= spec.red_cell_px / min(field) <= MAX_RED_CELL):
+        raise ValueError(
+            f"red_cell_px {spec.red_cell_px} is neither 0 nor, in a cell view, {MIN_RED_CELL} to {MAX_RED_CELL} of"
+            " the field's shorter side"
+        )
     for name in ("white_balance", "stain_normalization"):
         if not isinstance(value := getattr(spec, name), bool):
             raise ValueError(f"{name} {value!r} is neither true nor false")

@@ -9,13 +9,12 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.image import Pixels
-from edge_runtime.squares import Squares, coarsen, median
+from edge_runtime.squares import Squares, median
 
 _LEAST_RADIUS = 2.0  # squares; smaller discs are not told from specks
 _LEAST_WIDE_RADIUS = 1.5  # squares twice as wide, whose noise is less
 _MOST_RADIUS = 0.3  # of the shorter side; of larger cells a field holds too few
-_STEP = 1.15  # from a radius to the next; the peak between them is interpolated
+_STEP = 1.2  # from a radius to the next; the peak between them is interpolated
 _CLEAR_RADIUS = 2.8  # squares twice as wide; of smaller discs, and where these say nothing, finer ones are asked
 _STAINED = 0.5  # between the field's middle and its strongest stain, as in `locate`
 _LEAST_STAIN = 0.2  # of the brightness above the middle; less is no nucleus
@@ -34,7 +33,7 @@ Means = npt.NDArray[np.float32]
 Reals = npt.NDArray[np.float64]
 
 
-def red_cell_diameter(pixels: Pixels, *, squares: Squares | None = None) -> float | None:
+def red_cell_diameter(squares: Squares) -> float | None:
     """The diameter of a field's red cells in pixels of the field; None where it cannot be told.
 
     Each radius of a series answers as strongly as rims of dark discs of that radius lie on glass: the mean of a ring
@@ -45,15 +44,13 @@ def red_cell_diameter(pixels: Pixels, *, squares: Squares | None = None) -> floa
     Fourier transforms differ in their last bits from one build of numpy to another, and so do answers.
 
     Args:
-        pixels: uint8 [height, width, 3], RGB, at least 60 x 60. Found are diameters from 4/60 to 6/10 of the shorter
-            side, the first and the last of the series of radii left out.
-        squares: what `coarsen` makes of them, by whom has it.
+        squares: what `coarsen` makes of the field, at least 60 x 60. Found are diameters from 4/60 to 6/10 of the
+            shorter side, the first and the last of the series of radii left out.
     """
-    fine = squares or coarsen(pixels)
-    wide = Squares(_halved(fine.means), 2 * fine.side_px)
+    wide = Squares(_halved(squares.means), 2 * squares.side_px)
     found = _measured(wide, least=_LEAST_WIDE_RADIUS)
     if found is None or found < 2 * _CLEAR_RADIUS * wide.side_px:
-        found = _measured(fine, least=_LEAST_RADIUS)
+        found = _measured(squares, least=_LEAST_RADIUS)
     return found
 
 
@@ -73,10 +70,10 @@ def _measured(squares: Squares, *, least: float) -> float | None:
         return None
     radii, rings = _rings(*red.shape, least)
     peak = _peak(_strengths(red, rings) * radii**-_SMALLER)
-    return None if peak is None else 2 * squares.side_px * least * _STEP**peak
+    return None if peak is None else 2 * squares.side_px * float(radii[0]) * _STEP**peak
 
 
-def _red(squares: Squares) -> Means | None:
+def _red(squares: Squares) -> Reals | None:
     """How much of each square a red cell covers, 0 to 1; None where there are too few.
 
     Cells are dark in green. Stain, as in `locate`, is taken off, since red cells have none; nuclei count as glass.
@@ -96,7 +93,7 @@ def _red(squares: Squares) -> Means | None:
     if cell - glass <= _LEAST_CONTRAST * brightness:
         return None
     cover = (darkness - (glass + (_RIM - _SOFTNESS / 2) * (cell - glass))) / (_SOFTNESS * (cell - glass))
-    cover = cover.clip(0, 1).astype(np.float32)
+    cover = cover.clip(0, 1).astype(np.float64)  # of float32 numpy 2 makes other Fourier transforms than 1
     cover[stained] = 0
     cover[fill] = mean = cover[~fill].mean()
     return cover if mean >= _LEAST_COVER else None
@@ -121,26 +118,28 @@ def _two_levels(values: Means) -> tuple[float, float]:
     return low, high
 
 
-def _strengths(red: Means, rings: Reals) -> Reals:
+def _strengths(red: Reals, rings: Reals) -> Reals:
     """How strongly each radius answers, the fourth mean: a few clear cells count for more than many vague ones.
 
     Beyond the field lies its mean, which answers to none.
     """
-    height, width = rings.shape[1], 2 * (rings.shape[2] - 1)
-    spectrum = np.fft.rfft2(red - red.mean(), s=(height, width))
-    responses = np.fft.irfft2(spectrum * rings, s=(height, width))[:, : red.shape[0], : red.shape[1]]
-    squared = np.square(np.maximum(responses, 0))
-    strengths: Reals = np.square(squared).mean(axis=(1, 2)) ** 0.25
+    height, width = red.shape
+    size = rings.shape[1], 2 * (rings.shape[2] - 1)
+    spectrum = np.fft.rfft2(red - red.mean(), s=size)
+    rows = np.fft.ifft(spectrum * rings, axis=1)[:, :height]  # as irfft2, without the margin's rows
+    responses = np.fft.irfft(rows, n=size[1], axis=2)[..., :width]
+    squared = np.square(np.maximum(responses, 0)).reshape(len(rings), -1)
+    strengths: Reals = (np.einsum("ij,ij->i", squared, squared) / red.size) ** 0.25
     return strengths
 
 
 @functools.lru_cache(maxsize=8)  # of some 400 kB at most; a model has two
 def _rings(height: int, width: int, least: float) -> tuple[Reals, Reals]:
     """The radii for so many squares, [n], and the Fourier transforms of their rings, [n, rows, columns // 2 + 1]."""
-    count = int(np.log(_MOST_RADIUS * min(height, width) / least) / np.log(_STEP)) + 1
-    radii = least * _STEP ** np.arange(count, dtype=np.float64)
-    # A margin keeps most of a ring from what lies at the opposite edge; multiples of 8 are fast to transform.
-    rows, columns = (-(-(length + int(radii[-1])) // 8) * 8 for length in (height, width))
+    most = _MOST_RADIUS * min(height, width)
+    radii = most * _STEP ** np.arange(-int(np.log(most / least) / np.log(_STEP)), 1.0)
+    # The margin keeps most of a ring off what lies at the opposite edge; multiples of 8 are fast to transform.
+    rows, columns = (-(-(length + int(0.8 * most)) // 8) * 8 for length in (height, width))
     frequency = 2 * np.pi * np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
     return radii, _ring(frequency * radii[:, np.newaxis, np.newaxis])
 
