@@ -25,10 +25,14 @@ TEMPERATURE = 1.0  # nothing divides their logits
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8."""
+    """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8.
+
+    `red_cell_px` goes into the card of a cell view as it is: the diameter of the red cells that it was trained with.
+    """
 
     data: str
     split: str = "TEST"
     groups: str | None = None
     calibration_per_class: int = 50
     calibration_seed: int = 1
+    red_cell_px: float = 0.0

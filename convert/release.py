@@ -22,10 +22,12 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
 
     Nothing is written unless all of it succeeds.
 
-    Raises LeukoliteError when a run is not finished, or the second was not fine-tuned from the first.
+    Raises LeukoliteError when a run is not finished, the second was not fine-tuned from the first, or the settings ask
+    for red cells that its view cannot measure.
     """
     first, second = read_pair(float_run, qat_run)
-    calibration = choose(input_of(first["settings"]["network"]).seen, settings=settings)
+    shown = input_of(first["settings"]["network"], red_cell_px=settings.red_cell_px)
+    calibration = choose(shown.seen, settings=settings)
     contents: dict[str, bytes] = {}
     reports: dict[str, EvalReport] = {}
     for variant in BUNDLE_NAMES:

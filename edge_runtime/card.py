@@ -17,7 +17,7 @@ from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import sha256
 from edge_runtime.image import read_bytes
 from edge_runtime.integrity import vouch
-from edge_runtime.view import FIELD, MAX_RED_CELL, MAX_ZOOM, MIN_RED_CELL, MIN_ZOOM, VIEWS, View
+from edge_runtime.view import FIELD, MAX_ZOOM, MIN_ZOOM, VIEWS, View
 
 CARD_NAME = "leukolite.json"
 LABELS_NAME = "labels.txt"
@@ -160,11 +160,8 @@ def _check_values(known: Mapping[str, Any]) -> None:
         raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
     if not MIN_ZOOM <= spec.zoom <= MAX_ZOOM:
         raise ValueError(f"zoom {spec.zoom} is not from {MIN_ZOOM} to {MAX_ZOOM}")
-    if spec.red_cell_px and (spec.view == FIELD or not MIN_RED_CELL <= spec.red_cell_px / min(field) <= MAX_RED_CELL):
-        raise ValueError(
-            f"red_cell_px {spec.red_cell_px} is neither 0 nor, in a cell view, {MIN_RED_CELL} to {MAX_RED_CELL} of"
-            " the field's shorter side"
-        )
+    if not spec.seen.can_measure:
+        raise ValueError(f"red cells of {spec.red_cell_px} px in a {spec.view} view of {field[1]} x {field[0]}")
     for name in ("white_balance", "stain_normalization"):
         if not isinstance(value := getattr(spec, name), bool):
             raise ValueError(f"{name} {value!r} is neither true nor false")

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
-from edge_runtime.squares import Squares, coarsen
+from edge_runtime.squares import GRID, Squares, coarsen
 from edge_runtime.stain import dyes, normalization, normalize
 from edge_runtime.white import balance, glass
 
@@ -47,6 +47,13 @@ class View:
     def shown_px(self) -> tuple[int, int]:
         """Height and width of what the model sees, in pixels of the field."""
         return round(self.height_px / self.zoom), round(self.width_px / self.zoom)
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether red cells that wide, if any are to be measured, can be, and crops be cut accordingly."""
+        shorter = min(self.field_height_px, self.field_width_px)
+        measured = shorter >= GRID and MIN_RED_CELL <= self.red_cell_px / shorter <= MAX_RED_CELL
+        return self.red_cell_px == 0 or (self.kind == CELL and measured)
 
     @classmethod
     def whole(cls, *, height_px: int, width_px: int, **colors: bool) -> "View":
