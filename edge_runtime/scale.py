@@ -5,6 +5,7 @@ Measured by `tests/edge_runtime/test_scale.py` on the annotated originals of the
 """
 
 import functools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -79,11 +80,11 @@ def _red(squares: Squares) -> Reals | None:
     Cells are dark in green. Stain, as in `locate`, is taken off, since red cells have none; nuclei count as glass.
     Fill beside the picture gets the mean of the rest, which answers to no radius.
     """
-    stain, green = squares.stain, squares.means[..., 1]
-    middle, strongest = median(stain.ravel()), _quantile(stain, _STRONGEST)
+    stain = squares.stain
+    red, green, blue = (squares.means[..., channel] for channel in range(3))
+    middle, strongest = float(median(stain.ravel())), _quantile(stain, _STRONGEST)
     brightness = _quantile(green, _GLASS)
     stained = stain > middle + max(_STAINED * (strongest - middle), _LEAST_STAIN * brightness)
-    red, green, blue = np.moveaxis(squares.means, -1, 0)
     fill = np.maximum(np.maximum(red, green), blue) <= _BLACK * brightness
     seen = ~(stained | fill)
     if not seen.any():
@@ -110,7 +111,7 @@ def _two_levels(values: Means) -> tuple[float, float]:
     ordered = np.sort(values)
     sums = np.cumsum(ordered, dtype=np.float64)
     low = high = float(sums[-1]) / len(sums)
-    for _ in range(8):  # it settles within that; one step more or less moves no answer
+    for _ in range(8 if len(sums) > 1 else 0):  # it settles within that; one step more or less moves no answer
         lower = int(ordered.searchsorted((low + high) / 2))
         lower = min(max(lower, 1), len(sums) - 1)  # rounding must not leave a side empty
         below = float(sums[lower - 1])
@@ -137,7 +138,7 @@ def _strengths(red: Reals, rings: Reals) -> Reals:
 def _rings(height: int, width: int, least: float) -> tuple[Reals, Reals]:
     """The radii for so many squares, [n], and the Fourier transforms of their rings, [n, rows, columns // 2 + 1]."""
     most = _MOST_RADIUS * min(height, width)
-    radii = most * _STEP ** np.arange(-int(np.log(most / least) / np.log(_STEP)), 1.0)
+    radii = most * _STEP ** np.arange(-int(math.log(most / least) / math.log(_STEP)), 1.0)
     # The margin keeps most of a ring off what lies at the opposite edge; multiples of 8 are fast to transform.
     rows, columns = (-(-(length + int(0.8 * most)) // 8) * 8 for length in (height, width))
     frequency = 2 * np.pi * np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
@@ -155,19 +156,21 @@ def _ring(x: Reals) -> Reals:
     disc = 2 * np.mean(np.cos(angles) ** 2 * np.cos(places[:, np.newaxis] * np.sin(angles)), axis=1)
     x = np.minimum(x, finest)
     hole, whole, surround = (size**2 * np.interp(size * x, places, disc) for size in (_HOLE, 1, _SURROUND))
-    return (whole - hole) / (1 - _HOLE**2) - (surround - whole) / (_SURROUND**2 - 1)
+    rings: Reals = (whole - hole) / (1 - _HOLE**2) - (surround - whole) / (_SURROUND**2 - 1)
+    return rings
 
 
-def _peak(strengths: npt.NDArray[np.float64]) -> float | None:
+def _peak(strengths: Reals) -> float | None:
     """The place of the strongest between its neighbours, by a parabola; None at an end, or where there is a rival."""
+    values: list[float] = strengths.tolist()
     best = int(strengths.argmax())
-    if best in (0, len(strengths) - 1):
+    if best in (0, len(values) - 1):
         return None
-    padded = np.pad(strengths, 1)
-    peaks = (strengths >= padded[:-2]) & (strengths >= padded[2:])
-    far = np.abs(np.arange(len(strengths)) - best) > np.log(_APART) / np.log(_STEP)
-    if (strengths[peaks & far] > _RIVAL * strengths[best]).any():
-        return None
-    before, at, after = strengths[best - 1 : best + 2]
+    far = math.log(_APART) / math.log(_STEP)
+    for place, value in enumerate(values):
+        is_peak = value >= max(values[max(0, place - 1) : place + 2])
+        if is_peak and abs(place - best) > far and value > _RIVAL * values[best]:
+            return None
+    before, at, after = values[best - 1 : best + 2]
     bend = before - 2 * at + after
-    return best + (0.5 * float((before - after) / bend) if bend else 0.0)
+    return best + (0.5 * (before - after) / bend if bend else 0.0)

@@ -115,6 +115,12 @@ def noise(level: float, spread: float) -> np.ndarray:
     return as_pixels(np.random.default_rng(0).normal(level, spread, (HEIGHT, WIDTH, 3)))
 
 
+def one_bright_square() -> np.ndarray:
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[40:44, 40:44] = 200
+    return pixels
+
+
 @pytest.mark.parametrize(
     "field",
     [
@@ -125,6 +131,7 @@ def noise(level: float, spread: float) -> np.ndarray:
         pytest.param(lambda: as_pixels(np.full((HEIGHT, WIDTH, 3), RED_CELL)), id="red without glass"),
         pytest.param(lambda: np.zeros((HEIGHT, WIDTH, 3), np.uint8), id="black"),
         pytest.param(lambda: np.full((60, 60, 3), 255, np.uint8), id="white"),
+        pytest.param(lambda: one_bright_square(), id="one square of light"),
         pytest.param(lambda: noise(200, 8), id="faint noise"),
         pytest.param(lambda: noise(128, 60), id="strong noise"),
         pytest.param(lambda: drawn(80), id="cells too large for the field"),

@@ -93,7 +93,7 @@ def test_the_largest_nucleus_is_the_main_cell():
 
 @pytest.mark.parametrize(("radius", "times"), [(14, 1.0), (24, 1.65), (9, 0.62)])
 def test_cells_are_shown_as_large_as_the_network_knows_them(radius, times):
-    """Without red cells the nucleus tells, here one of sqrt(pi) / 24 / 1.077 times its radius; all go by the main one."""
+    """Without red cells the nucleus tells, here one of sqrt(pi) / 24 / 1.077 times its radius; all go by the main."""
     pixels = field((50, 60, radius), (100, 140, radius - 1))
     pixels[..., 0] += np.arange(160, dtype=np.uint8) % 16
     view = View(CELL, 48, 48, *FIELD_PX, zoom=0.75, red_cell_px=24.0)
