@@ -35,7 +35,8 @@ def magnification(squares: Squares, cell: Cell, *, red_cell_px: float) -> float:
         red_cell_px: the diameter that `red_cell_diameter` gives for what the network learned from, in pixels of the
             field, above 0.
     """
-    nucleus = math.sqrt(cell.area * squares.stain.size) * squares.side_px / red_cell_px
+    rows, columns = squares.means.shape[:2]
+    nucleus = math.sqrt(cell.area * rows * columns) * squares.side_px / red_cell_px
     smallest = nucleus / MOST_NUCLEUS
     # Of one that the edge cuts it is not known how small it makes the others.
     largest = math.inf if _is_cut(cell, squares) else nucleus / LEAST_NUCLEUS
