@@ -1,6 +1,6 @@
 # Two commands: `make run` takes the images to a gated int8 model, `make test` runs every check.
 #
-#   make run  [DATA=DIR] [PRESET=full|cell|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
+#   make run  [DATA=DIR] [PRESET=full|cell|portable|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
 #   make test-pi: the wheel on emulated Raspberry Pis; needs the real images, qemu-user and Debian
 #   make fuzz [SECONDS=60]    searches for files and cards that break the runtime
@@ -36,22 +36,23 @@ EVALUATIONS := $(BUILD)/reports/int8.json $(BUILD)/reports/float32.json
 VERDICT := $(BUILD)/reports/verdict.json
 LATENCY := $(BUILD)/reports/latency.json
 REHEARSAL := gate-rehearsal.toml
-REPORT := $(BUILD)/reports/report.md
+SUMMARY := $(BUILD)/reports/summary.md
+REPORT := $(BUILD)/reports/report.html
 
 RUNTIME_CODE := $(wildcard edge_runtime/*.py edge_runtime/gate/*.py)
 TRAIN_CODE := $(wildcard train/*.py) edge_runtime/image.py edge_runtime/jpeg.py edge_runtime/dataset.py edge_runtime/groups.py
 CONVERT_CODE := $(wildcard convert/*.py) $(RUNTIME_CODE)
-BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py) $(RUNTIME_CODE)
+BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py benchmarks/report/*.py) $(RUNTIME_CODE)
 
 # Options that depend on files which the data stage leaves or not, and on variables.
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-cell ship-cell ship figures attribution mutations always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt
 
 run: report
-	@echo "report: $(REPORT)"
+	@echo "report: $(SUMMARY) (accuracy), $(REPORT) (latency)"
 	$(LEUKOLITE) gate $(gate_options)
 
 help:
@@ -66,7 +67,7 @@ evaluate: $(EVALUATIONS)
 gate: $(VERDICT)
 	$(LEUKOLITE) gate $(gate_options)
 benchmark: $(LATENCY)
-report: $(REPORT)
+report: $(SUMMARY) $(REPORT)
 
 $(READY): pyproject.toml constraints.txt
 	@echo "== setup"
@@ -111,11 +112,15 @@ $(LATENCY): $(SUMS) $(BENCH_CODE)
 	$(PY) -m benchmarks run --preset rapid --int8 $(INT8) --float32 $(FLOAT32) --bundle $(OTHER_BUNDLES) \
 		--data $(BUILD)/data/root --out $@
 
-$(REPORT): $(EVALUATIONS) $(VERDICT) $(LATENCY)
-	@echo "== report"
-	$(PY) -m benchmarks report --int8 $(BUILD)/reports/int8.json --float32 $(BUILD)/reports/float32.json \
-		--verdict $(VERDICT) --latency $(LATENCY) --history $(BUILD)/float/history.csv \
+$(SUMMARY): $(EVALUATIONS) $(VERDICT) $(LATENCY)
+	@echo "== summary"
+	$(PY) -m benchmarks summary --int8 $(BUILD)/reports/int8.json --float32 $(BUILD)/reports/float32.json \
+		--verdict $(VERDICT) --results $(LATENCY) --history $(BUILD)/float/history.csv \
 		$(groups_option) --out $(BUILD)/reports
+
+$(REPORT): $(LATENCY)
+	@echo "== report"
+	$(PY) -m benchmarks report --results $(LATENCY) --html $@ --markdown $(BUILD)/reports/report.md
 
 # How good the recipe is on cells it never saw, over TRAIN and TEST together; the facts, not the pictures, are kept.
 crossval: $(SOURCE)
@@ -145,18 +150,24 @@ record: $(EVALUATIONS)
 	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
 	cp $(BUILD)/qat/held_out.json $(KEPT)/held-out/seed$(SEED)-int8_qat.json
 
-# The same of the cell view, which holds nothing out and is not in the package: `make record-cell PRESET=cell SEED=n`,
-# `make ship-cell PRESET=cell SEED=1`.
-record-cell: $(EVALUATIONS)
-	mkdir -p $(KEPT)/cell/test
-	cp $(BUILD)/reports/int8.json $(KEPT)/cell/test/seed$(SEED)-int8_qat.json
-	cp $(BUILD)/reports/float32.json $(KEPT)/cell/test/seed$(SEED)-float32.json
+# The same of the presets `cell`, which is not in the package, and `portable`, whose int8 bundle is, as
+# `leukolite classify -m portable`. Neither holds anything out: `make record-other PRESET=portable SEED=n`,
+# `make ship-other PRESET=portable SEED=1`.
+record-other: $(EVALUATIONS)
+	mkdir -p $(KEPT)/$(PRESET)/test
+	cp $(BUILD)/reports/int8.json $(KEPT)/$(PRESET)/test/seed$(SEED)-int8_qat.json
+	cp $(BUILD)/reports/float32.json $(KEPT)/$(PRESET)/test/seed$(SEED)-float32.json
 
-ship-cell: $(SUMS)
-	mkdir -p $(KEPT)/cell/bundles
-	cp $(INT8) $(FLOAT32) $(KEPT)/cell/bundles/
-	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/cell/bundles/SHA256SUMS
-	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/cell/
+ship-other: $(SUMS)
+	mkdir -p $(KEPT)/$(PRESET)/bundles
+	cp $(INT8) $(FLOAT32) $(KEPT)/$(PRESET)/bundles/
+	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/$(PRESET)/bundles/SHA256SUMS
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/$(PRESET)/
+	if test $(PRESET) = portable; then
+	  mkdir -p $(MODELS)/portable
+	  cp $(INT8) $(MODELS)/portable/
+	  grep -E ' leukolite-int8[.]tflite$$' $(SUMS) > $(MODELS)/portable/SHA256SUMS
+	fi
 
 # With the runs that the bundles are made from, so that anybody can make them again to the byte.
 ship: $(SUMS)
@@ -170,17 +181,17 @@ ship: $(SUMS)
 	done
 	cp $(BUILD)/float/weights.h5 $(KEPT)/run/float/
 
-figures: $(SOURCE)
+# The latencies first: what comes after changes files, and a run should be of a commit.
+figures: $(SOURCE) latencies
 	for variant in int8 float32; do
 	  $(LEUKOLITE) evaluate -m $(MODELS)/leukolite-$$variant.tflite --data $(DATA_ROOT) --split TEST --groups $(GROUPS) \
 	    --report $(KEPT)/shipped-$$variant.json
 	done
 	$(LEUKOLITE) gate --candidate $(KEPT)/shipped-int8.json --reference $(KEPT)/shipped-float32.json \
 		--json $(KEPT)/verdict.json
-	$(PY) -m benchmarks run --data $(DATA_ROOT) --out $(KEPT)/latency.json
 	for page in README.md $(MODELS)/MODEL_CARD.md; do
-	  $(PY) -m benchmarks report --int8 $(KEPT)/shipped-int8.json --float32 $(KEPT)/shipped-float32.json \
-	    --verdict $(KEPT)/verdict.json --latency $(KEPT)/latency.json --groups $(GROUPS) --out $(KEPT) --readme $$page
+	  $(PY) -m benchmarks summary --int8 $(KEPT)/shipped-int8.json --float32 $(KEPT)/shipped-float32.json \
+	    --verdict $(KEPT)/verdict.json --results $(KEPT)/latency.json --groups $(GROUPS) --out $(KEPT) --readme $$page
 	done
 	$(PY) -m benchmarks subsets --report $(KEPT)/shipped-int8.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --trial $(KEPT)/crossval/trial.json \
@@ -190,6 +201,8 @@ figures: $(SOURCE)
 		--name held-out --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/cell/test/seed*.json' --out $(KEPT)/cell/seeds-test.md \
 		--name seeds-cell --readme docs/recipe.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
+		--name seeds-portable --readme docs/recipe.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
@@ -205,6 +218,37 @@ figures: $(SOURCE)
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
+	$(PY) -m benchmarks roofline --kept --out $(KEPT)/roofline.json --readme docs/roofline.md
+
+# How the bundles hold under other stain, light, focus, scale and sensor: minutes. More may be named: `make shifts
+# SHIFTED="name=FILE ..."`; the first is what the others are held against.
+SHIFTED ?= $(foreach variant,int8 float32,"field $(variant)=$(MODELS)/leukolite-$(variant).tflite") \
+	$(foreach view,cell portable,$(foreach variant,int8 float32,"$(view) $(variant)=$(KEPT)/$(view)/bundles/leukolite-$(variant).tflite"))
+
+shifts: $(SOURCE)
+	$(PY) -m benchmarks shifts --models $(SHIFTED) --data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/shifts.json \
+		--picture $(KEPT)/shifts.png --sheet $(KEPT)/shifts.jpg --readme docs/shifts.md
+
+# Both views' bundles in one run, so that they compare, and its report: a minute on an idle machine. Rapid, as a run keeps
+# every sample, a megabyte of them. If nothing was changed since the last commit, `make history` then keeps its ratios.
+kept_report = for page in README.md $(MODELS)/MODEL_CARD.md; do $(PY) -m benchmarks report --results $(KEPT)/latency.json \
+	--history benchmarks/history --html $(KEPT)/report.html --markdown $(KEPT)/report.md --readme $$page; done
+
+latencies: $(SOURCE)
+	$(PY) -m benchmarks run --preset rapid --int8 $(MODELS)/leukolite-int8.tflite \
+		--float32 $(MODELS)/leukolite-float32.tflite \
+		--bundle cell-int8=$(KEPT)/cell/bundles/leukolite-int8.tflite \
+		cell-float32=$(KEPT)/cell/bundles/leukolite-float32.tflite --data $(DATA_ROOT) --out $(KEPT)/latency.json
+	$(kept_report)
+
+history:
+	$(PY) -m benchmarks store --results $(KEPT)/latency.json --references
+	$(kept_report)
+
+# What a few labelled cells bring at synthetic microscopes: minutes.
+adapt: $(SOURCE)
+	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		--data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/adapt.json --readme docs/adapt.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

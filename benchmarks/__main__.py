@@ -1,17 +1,35 @@
-"""Measure and report: `python -m benchmarks run`, `report`, `seeds` and more. Parse and call."""
+"""Measure and report: `python -m benchmarks run`, `report`, `compare` and more. Parse and call."""
 
-from benchmarks.commands import PROG, bulk, comparing, gate, instructions, pages, references, runtime, suites
+from benchmarks.commands import (
+    PROG,
+    adaptation,
+    bulk,
+    comparing,
+    gate,
+    instructions,
+    pages,
+    references,
+    reporting,
+    roofline,
+    runtime,
+    shifts,
+    suites,
+)
 from edge_runtime.command import Parser, run
 
 GROUPS = (
+    adaptation,
     suites,
     runtime,
     comparing,
+    reporting,
     pages,
     bulk,
     gate,
     instructions,
     references,
+    shifts,
+    roofline,
 )
 
 

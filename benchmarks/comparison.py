@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency import SCHEMA_VERSION, Key, Suite
+from benchmarks.latency import Key, Suite
 from edge_runtime.errors import LeukoliteError, show
 
 FAMILY_ERROR = 0.05
@@ -65,16 +65,9 @@ class Difference:
 def compare(old: Suite, new: Suite) -> list[Difference]:
     """What both runs measured, in the order of the new one.
 
-    Raises LeukoliteError when they cannot be compared: of another schema, on other pictures, with nothing in common, or
-    of one process only.
+    Raises LeukoliteError when they cannot be compared: on other pictures, with nothing in common, or of one process
+    only.
     """
-    for name, suite in (("OLD", old), ("NEW", new)):
-        if suite.schema_version != SCHEMA_VERSION:
-            raise LeukoliteError(
-                expected=f"{name} to be a run of schema {SCHEMA_VERSION}, with a reference workload",
-                found=f"one of schema {suite.schema_version}",
-                remedy="measure it again with `python -m benchmarks run` of this checkout",
-            )
     before = {each.key: each for each in old.measurements}
     common = [(before[each.key], each) for each in new.measurements if each.key in before]
     if not common:

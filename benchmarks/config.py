@@ -23,8 +23,8 @@ STAGES = (
 
 INT8, FLOAT32 = "int8", "float32"
 ROLES = (INT8, FLOAT32)
-"""The two models that the report is about. A role's name is part of the test's, so that runs compare whatever int8
-recipe is used; that of another bundle is its file's name without `leukolite-`."""
+"""The two models that the summary is about. A role's name is part of the test's, so that runs compare whatever int8
+recipe is used; that of another bundle is the NAME of `NAME=FILE`, or its file's name without `leukolite-`."""
 
 NO_ROLE = "none"
 """The role of what is measured without a model."""
@@ -66,10 +66,10 @@ Benchmark), in ten processes, for machines that do other things as well (docs/be
 class Settings:
     """One run of the suite.
 
-    `int8_model` and `float32_model` are the two models of ROLES; `bundles` are any others, or instead of them where
-    both are None. `data_dir` is where the picture comes from: the first JPEG of its split TEST, or a generated one for
-    None. Everything is measured with `num_threads`, invoke and end to end with each of `more_threads` too. The rest is
-    as in Preset, but for one repetition.
+    `int8_model` and `float32_model` are the two models of ROLES; `bundles` are any others (FILE or `NAME=FILE`), or
+    instead of them where both are None. `data_dir` is where the picture comes from: the first JPEG of its split TEST,
+    or a generated one for None. Everything is measured with `num_threads`, invoke and end to end with each of
+    `more_threads` too. The rest is as in Preset, but for one repetition.
     """
 
     int8_model: Path | None = SHIPPED_MODEL
@@ -105,15 +105,21 @@ class Settings:
 def by_role(int8: Path | None, float32: Path | None, others: Sequence[Path]) -> dict[str, Path]:
     """Bundles by their roles; LeukoliteError when there are none or two of one name."""
     named = [(role, path) for role, path in ((INT8, int8), (FLOAT32, float32)) if path]
-    named += [(path.stem.removeprefix("leukolite-"), path) for path in others]
+    named += map(_named, others)
     twice = next((role for index, (role, _) in enumerate(named) if role in [each for each, _ in named[:index]]), None)
     if twice or not named:
         raise LeukoliteError(
-            expected="bundles of different file names, as they are told apart by them",
+            expected="bundles of different names, as they are told apart by them",
             found=f"two named {show(twice)}" if twice else "none",
-            remedy="rename one" if twice else "name some with --bundle",
+            remedy="name one as NAME=FILE" if twice else "name some with --bundle",
         )
     return dict(named)
+
+
+def _named(bundle: Path) -> tuple[str, Path]:
+    """The role and the file of `NAME=FILE` or FILE."""
+    name, equals, file = str(bundle).partition("=")
+    return (name, Path(file)) if equals and "/" not in name else (bundle.stem.removeprefix("leukolite-"), bundle)
 
 
 def numbers(text: str) -> tuple[int, ...]:

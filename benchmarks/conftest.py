@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("leukolite")
     group.addoption("--int8-model", metavar="FILE", default=defaults.int8_model, help="an int8 .tflite bundle or none")
     group.addoption("--float-model", metavar="FILE", default=defaults.float32_model, help="a float32 one, or none")
-    group.addoption("--bundle", metavar="FILE", action="append", default=[], help="another one, any number of them")
+    group.addoption("--bundle", metavar="[NAME=]FILE", action="append", default=[], help="another one, any number")
     group.addoption("--image", metavar="FILE", help="picture to measure on (default: a TEST image of LEUKOLITE_DATA)")
     group.addoption("--num-threads", metavar="N", type=int, default=defaults.num_threads, help="interpreter's threads")
     group.addoption("--more-threads", metavar="N,...", default="2,4", help="invoke and end to end with these too")

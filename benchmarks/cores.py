@@ -37,8 +37,9 @@ def _timed(classifier: Classifier, paths: Sequence[str], *, workers: int) -> Cal
 
     def call(_: Any) -> float:
         started = time.perf_counter()
-        for _prediction in classify_all(classifier, paths, workers=workers):
-            pass
+        with classify_all(classifier, paths, workers=workers) as predictions:
+            for _prediction in predictions:
+                pass
         return 1e3 * (time.perf_counter() - started)
 
     return call

@@ -48,9 +48,26 @@ def aims(boards: Sequence[BoardCounts], *, model: str) -> str:
     return table(("board", "stage", "aim", "is", ""), rows, align="llrrl")
 
 
-def figures(boards: Sequence[BoardCounts]) -> dict[str, str]:
-    """Both, by the names that docs/instructions.md has for them."""
-    return {"instructions": to_markdown(boards), "instruction-aims": aims(boards, model="shipped int8")}
+def since(boards: Sequence[BoardCounts], first: Sequence[BoardCounts]) -> str:
+    """A table of every model's invoke beside that of the one model in `first`, counted on the same boards."""
+    rows = []
+    for board, before in zip(boards, first, strict=True):
+        ((name, old),) = before.models.items()
+        start = old.stages[INVOKE].instructions
+        rows.append((board.board, name, f"{start / 1e6:.2f}", ""))
+        for name, model in board.models.items():
+            count = model.stages[INVOKE].instructions
+            rows.append((board.board, name, f"{count / 1e6:.2f}", f"{round(count / start - 1, 2) + 0.0:+.0%}"))
+    return table(("board", "model", "invoke", "change"), rows, align="llrr")
+
+
+def figures(boards: Sequence[BoardCounts], *, first: Sequence[BoardCounts]) -> dict[str, str]:
+    """All of them, by the names that docs/instructions.md has for them; `first` are the counts of the first model."""
+    return {
+        "instructions": to_markdown(boards),
+        "instruction-aims": aims(boards, model="shipped int8"),
+        "instructions-since": since(boards, first),
+    }
 
 
 def _obtained(board: BoardCounts) -> str:

@@ -1,4 +1,4 @@
-"""The files behind a report, read and checked against one another: figures of different models must not mix."""
+"""The files behind a summary, read and checked against one another: figures of different models must not mix."""
 
 import csv
 import os
@@ -23,7 +23,7 @@ _SAME = 1e-9  # the verdict repeats the report's accuracy digit for digit; JSON 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the report tells of: both evaluations, the gate's verdict, the latencies and the training's epochs."""
+    """What the summary tells of: both evaluations, the gate's verdict, the suite's run and the training's epochs."""
 
     int8: EvalReport
     float32: EvalReport
@@ -43,7 +43,7 @@ def gather(
     int8: StrPath,
     float32: StrPath,
     verdict: StrPath,
-    latency: StrPath,
+    results: StrPath,
     history: StrPath | None = None,
     groups: StrPath | None = None,
 ) -> Evidence:
@@ -52,12 +52,12 @@ def gather(
         int8=_evaluation(int8, role=INT8),
         float32=_evaluation(float32, role=FLOAT32),
         verdict=load_verdict(verdict),
-        suite=load_suite(latency),
+        suite=load_suite(results),
         history=read_history(history) if history else (),
         groups=read_groups(groups) if groups else None,
     )
     _check_same_data(evidence)
-    _check_same_models(evidence, latency=latency)
+    _check_same_models(evidence, results=results)
     _check_verdict(evidence, verdict=verdict)
     return evidence
 
@@ -152,13 +152,15 @@ def _check_same_data(evidence: Evidence) -> None:
         )
 
 
-def _check_same_models(evidence: Evidence, *, latency: StrPath) -> None:
+def _check_same_models(evidence: Evidence, *, results: StrPath) -> None:
     """The models that were timed must be those that were evaluated."""
-    for measurement in evidence.suite.compared.measurements:
+    for measurement in evidence.suite.measurements:
+        if measurement.role not in evidence.reports:
+            continue
         timed, evaluated = measurement.about["model_sha256"], evidence.reports[measurement.role].model["sha256"]
         if timed != evaluated:
             raise LeukoliteError(
-                expected=f"latencies of the {measurement.role} model {str(evaluated)[:12]} in {show(latency)}",
+                expected=f"latencies of the {measurement.role} model {str(evaluated)[:12]} in {show(results)}",
                 found=f"those of {str(timed)[:12]}",
                 remedy="run `python -m benchmarks run` with the models that were evaluated",
             )

@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).parent / "pi" / "stages.py"
 
 BOARDS = {"pi-4": PI_4, "pi-5": PI_5}
-KEPT = {"shipped": MODELS, "cell": CHECKOUT / "reports" / "cell" / "bundles"}
+KEPT = {"shipped": MODELS, "portable": MODELS / "portable", "cell": CHECKOUT / "reports" / "cell" / "bundles"}
 """The folders of bundles whose counts are kept and gated: every bundle that lies there."""
 
 DECODE, LOCATE, INVOKE, POSTPROCESS, END_TO_END = "decode", "locate", "invoke", "postprocess", "end_to_end"
@@ -101,7 +101,12 @@ class BoardCounts:
     @classmethod
     def load(cls, path: Path) -> Self:
         """What `to_json` wrote; LeukoliteError when it is not that."""
-        value = read_json(path, what="counts of instructions")
+        return cls.from_json(read_json(path, what="counts of instructions"), source=path)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any], *, source: object) -> Self:
+        """The inverse of `to_json`; LeukoliteError, with its `source`, for anything else."""
+        value = dict(fields)
         try:
             if (value.pop("schema_version"), value.pop("emulated")) != (SCHEMA_VERSION, True):
                 raise ValueError(f"another schema than {SCHEMA_VERSION}, or not emulated")
@@ -109,7 +114,7 @@ class BoardCounts:
             return cls(**value, models=models)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LeukoliteError(
-                expected=f"counts of instructions in {show(path)}",
+                expected=f"counts of instructions in {show(source)}",
                 found=" ".join(str(error).split()) or type(error).__name__,
                 remedy="make them again: python -m benchmarks instructions --update",
             ) from error

@@ -1,29 +1,21 @@
-"""Latencies of a run, read from pytest-benchmark's JSON, and their ratios to one another.
-
-A time says little away from its machine, so that every table here sets ratios of the same run beside it.
-"""
+"""Latencies of a run, read from pytest-benchmark's JSON, and their ratios to the reference workload."""
 
 import math
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.config import FLOAT32, INT8, NO_ROLE, ROLES, STAGES
+from benchmarks.config import NO_ROLE, ROLES, STAGES
 from benchmarks.interleave import Repetition, blocks_of
-from edge_runtime.board import is_busy
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json
-from edge_runtime.markdown import table
 from edge_runtime.timing import Statistics
 
 SCHEMA_VERSION = 2
-"""Of what the suite adds to pytest-benchmark's JSON. A run of version 1 had none, and no reference workload."""
-
-BASE_STAGE, BASE_ROLE = "decode", INT8
-"""What all medians of a run are divided by: decoding is the same work whatever the model."""
+"""Of what the suite adds to pytest-benchmark's JSON. Version 1 had no reference workload, and said no version."""
 
 QUIET = 3
 """The percentile of all times of a process that ratios are made of. Other programs only ever add to a time, often by
@@ -40,7 +32,7 @@ Key = tuple[str, str, int, int]
 class Measurement:
     """The raw samples of one stage with one model, in milliseconds an image, and what was measured.
 
-    `repetitions` are the processes that took the samples, in order; empty in a run of version 1.
+    `repetitions` are the processes that took the samples, in order.
     """
 
     stage: str
@@ -48,7 +40,7 @@ class Measurement:
     variant: str
     samples_ms: tuple[float, ...]
     about: Mapping[str, Any]
-    repetitions: tuple[Repetition, ...] = ()
+    repetitions: tuple[Repetition, ...]
 
     @property
     def key(self) -> Key:
@@ -81,9 +73,9 @@ class Measurement:
         )
 
     @property
-    def ratio(self) -> float | None:
-        """The median of `ratios`; None where the workload was not run."""
-        return float(np.median(self.ratios)) if self.repetitions else None
+    def ratio(self) -> float:
+        """The median of `ratios`."""
+        return float(np.median(self.ratios))
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,6 @@ class Suite:
     machine_state: Mapping[str, Any]
     provenance: Mapping[str, Any]
     left_out: Mapping[str, str]
-    schema_version: int
 
     def find(self, stage: str, role: str) -> Measurement | None:
         """The measurement of a stage and role, the first of several; None where the run left it out."""
@@ -113,22 +104,19 @@ class Suite:
         """Whether a model was trained on generated pictures."""
         return any(each.about.get("rehearsal") for each in self.measurements)
 
-    @property
-    def compared(self) -> "Suite":
-        """Only the two models of ROLES, one picture at a time on the fewest threads: what the report shows."""
-        least = min(each.about["num_threads"] for each in self.measurements)
-        kept = [each for each in self.measurements if each.role in ROLES and each.key[2:] == (least, 1)]
-        return replace(self, measurements=tuple(kept))
-
-    def ratio(self, measurement: Measurement, *, stage: str, role: str) -> float | None:
-        """Its median divided by that of another of the same run; None where the run has not the other."""
-        base = self.find(stage, role)
-        return None if base is None else measurement.median_ms / base.median_ms
-
 
 def load_suite(path: str | os.PathLike[str]) -> Suite:
-    """Read the JSON of a run; LeukoliteError when it is none of this suite or holds no measurement."""
+    """Read the JSON of a run; LeukoliteError when it is none of this suite or its schema, or holds no measurement."""
     fields = read_json(path, what="a benchmark run")
+    version = fields.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise LeukoliteError(
+            expected=f"a run of schema {SCHEMA_VERSION}, with a reference workload, at {show(path)}",
+            found="one that names none, as the first version's runs"
+            if version is None
+            else f"one of schema {version!r}",
+            remedy="measure it again with `python -m benchmarks run` of this checkout",
+        )
     try:
         found = [_measurement(entry) for entry in fields["benchmarks"]]
         roles = list(dict.fromkeys([*ROLES, *(each.role for each in found)]))
@@ -139,8 +127,8 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
             machine_state=dict(fields["machine_state"]),
             provenance=dict(fields["provenance"]),
             left_out=dict(fields.get("left_out", {})),
-            schema_version=int(fields.get("schema_version", 1)),
         )
+        _ = suite.machine_state["cpus"], float(suite.machine_state["load_1min_at_start"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LeukoliteError(
             expected=f"a run of this benchmark suite at {show(path)}",
@@ -156,61 +144,18 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
     return suite
 
 
-def to_markdown(suite: Suite) -> str:
-    """The two models of a run: medians with their spread, the ratios beside them, and what they mean."""
-    shown = suite.compared
-    header = ("stage", "model", "median ms", "IQR ms", "p90 ms", "samples", "/ int8 decode", "/ float32, same stage")
-    rows = [
-        (
-            each.stage.replace("_", " "),
-            each.variant,
-            f"{each.median_ms:.3f}",
-            f"{each.iqr_ms:.3f}",
-            f"{each.statistics.p90_ms:.3f}",
-            f"{len(each.samples_ms):,}",
-            _times(shown.ratio(each, stage=BASE_STAGE, role=BASE_ROLE)),
-            _times(shown.ratio(each, stage=each.stage, role=FLOAT32)),
-        )
-        for each in shown.measurements
-    ]
-    return table(header, rows, align="llrrrrrr") + "\n" + "".join(f"{line}\n" for line in remarks(shown))
-
-
-def remarks(suite: Suite) -> Iterator[str]:
-    """What a reader must know to use a table."""
-    about = next((each.about for each in suite.measurements if each.role != NO_ROLE), {"image": "none"})
-    threads = sorted({each.about["num_threads"] for each in suite.measurements})
-    processor = suite.provenance.get("platform", {}).get("cpu") or suite.machine.get("machine", "an unknown processor")
-    yield (
-        f"One image at a time ({show(about['image'])}), {threads[0]} thread(s), {processor}. Ratios are of"
-        " medians of this run; only they compare between machines, the milliseconds do not."
-    )
-    decodes = [each for each in suite.measurements if each.stage == BASE_STAGE]
-    if len({str(each.about["input_px"]) for each in decodes}) == 1 and len(decodes) == len(ROLES):
-        gap = abs(1 - decodes[0].median_ms / decodes[1].median_ms)
-        yield f"Both models decode alike, so that the {gap:.1%} between the two decodes is the noise of this run."
-    load, cpus = suite.machine_state["load_1min_at_start"], suite.machine_state["cpus"]
-    if is_busy(load, cpus=cpus):
-        yield f"The machine was busy when the run began (load {load:.1f} on {cpus} processors): run it again when idle."
-    invokes = [each for each in suite.measurements if each.stage == "invoke"]
-    slow = dict.fromkeys(each.variant for each in invokes if not each.about["uses_delegate"])
-    if slow:
-        yield f"Without XNNPACK: {', '.join(slow)}. See that /proc and /sys are there, and run it again."
-
-
 def _measurement(entry: Mapping[str, Any]) -> Measurement:
     """One benchmark of the JSON; ValueError, KeyError or TypeError when it is none of ours."""
     about, seconds = dict(entry["extra_info"]), [float(each) for each in entry["stats"]["data"]]
-    repetitions = tuple(Repetition.from_json(each) for each in about.pop("repetitions", ()))
-    about = {"batch": 1, **about}  # a run of version 1 took one image at a time
-    needed = ("num_threads", *(() if about["role"] == NO_ROLE else _ABOUT_MODELS))
+    repetitions = tuple(Repetition.from_json(each) for each in about.pop("repetitions"))
+    needed = ("num_threads", "batch", *(() if about["role"] == NO_ROLE else _ABOUT_MODELS))
     if about["stage"] not in STAGES or any(name not in about for name in needed):
         raise ValueError(f"stage {about['stage']!r} of {about['role']!r}")
+    _check_accuracy(about.get("accuracy"))
     if not seconds or not all(math.isfinite(each) and each > 0 for each in seconds):
         raise ValueError(f"no usable samples of {about['stage']} of {about['role']}")
-    if repetitions:  # otherwise of version 1: each sample is one call
-        parts = zip(repetitions, blocks_of(seconds, repetitions), strict=True)
-        seconds = [value / each.loops for each, blocks in parts for block in blocks for value in block]
+    parts = zip(repetitions, blocks_of(seconds, repetitions), strict=True)
+    seconds = [value / each.loops for each, blocks in parts for block in blocks for value in block]
     return Measurement(
         stage=about["stage"],
         role=str(about["role"]),
@@ -221,12 +166,14 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
     )
 
 
+def _check_accuracy(told: Any) -> None:
+    """Raise ValueError, KeyError or TypeError for what no card tells of a model's accuracy."""
+    ends = [] if told is None else [told["accuracy"], *(told["accuracy_ci95_by_source"] or ())]
+    if ends and (len(ends) not in (1, 3) or not all(0 <= float(end) <= 1 for end in ends if end is not None)):
+        raise ValueError(f"an accuracy of {told['accuracy']}")
+
+
 _ABOUT_MODELS = (
-    *("image", "input_px", "uses_delegate", "model_file", "model_sha256", "image_sha256", "training_seed"),
-    "rehearsal",
+    *("image", "input_px", "uses_delegate", "model_file", "model_sha256", "model_bytes", "image_sha256"),
+    *("training_seed", "rehearsal"),
 )
-
-
-def _times(ratio: float | None) -> str:
-    """A ratio for a table."""
-    return "none" if ratio is None else f"{ratio:.2f} x"

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchmarks.conditions import Conditions
 from benchmarks.interleave import Repetition, blocks_of
-from benchmarks.latency import SCHEMA_VERSION, Measurement, Suite
+from benchmarks.latency import Measurement, Suite
 from benchmarks.workload import PARTS
 from edge_runtime.board import State, Throttling
 from edge_runtime.errors import LeukoliteError, reason, show
@@ -159,7 +159,7 @@ def to_suite(run: Noise, *, stage: str = "invoke") -> Suite:
     about: dict[str, Any] = {"num_threads": 1, "batch": 1, "image_sha256": "drawn"}
     samples = tuple(np.concatenate([process.samples for process in run]).tolist())
     measurement = Measurement(stage, "int8", "int8_qat", samples, about, tuple(map(_repetition, run)))
-    return Suite((measurement,), {}, {}, {}, {}, SCHEMA_VERSION)
+    return Suite((measurement,), {}, {}, {}, {})
 
 
 def _repetition(process: Process) -> Repetition:

@@ -65,15 +65,19 @@ def thread_ms(work: Callable[[Any], object]) -> Callable[[Any], float]:
 
 def report(races: Mapping[str, Race], *, started: float, load: float) -> dict[str, Any]:
     """The JSON of a run: each race, the machine and where it comes from; `load` is that when it `started`."""
-    provenance = collect(packages=PACKAGES, started=started)
-    # Whole paths say nothing on another machine.
-    provenance["argv"] = [re.sub(r"^/.*/", "", argument) for argument in provenance["argv"]]
     return {
         "schema_version": 1,
         "races": {name: race.to_json() for name, race in races.items()},
         "machine_state": {"load_1min_at_start": load, "cpus": os.cpu_count()},
-        "provenance": provenance,
+        "provenance": provenance(started),
     }
+
+
+def provenance(started: float) -> dict[str, Any]:
+    """Where a run comes from that `started` then; whole paths, which say nothing on another machine, are left out."""
+    found = collect(packages=PACKAGES, started=started)
+    found["argv"] = [re.sub(r"^/.*/", "", argument) for argument in found["argv"]]
+    return found
 
 
 def remark(found: Mapping[str, Any]) -> str:

@@ -62,8 +62,6 @@ def _seen(measurement: Measurement) -> Iterator[Finding]:
 def _drift(measurement: Measurement) -> float:
     """The largest change of the median of blocks from the first to the second half of a repetition."""
     changes = [0.0]
-    if not measurement.repetitions:  # of version 1: blocks are not known
-        return 0.0
     for blocks in blocks_of(measurement.samples_ms, measurement.repetitions):
         medians = [float(np.median(block)) for block in blocks]
         if len(medians) >= _FEWEST_BLOCKS:
@@ -88,7 +86,7 @@ def _causes(measurement: Measurement, *, cpus: int) -> Iterator[Finding]:
     busiest = max((load for load in loads if load is not None), default=0.0)
     if is_busy(busiest, cpus=cpus):
         yield Finding(f"load {busiest:.1f} on {cpus} processors", "end other programs")
-    parts = zip(repetitions, blocks_of(measurement.samples_ms, repetitions), strict=True) if repetitions else ()
+    parts = zip(repetitions, blocks_of(measurement.samples_ms, repetitions), strict=True)
     calls_s = sum(each.loops * sum(map(sum, own)) for each, own in parts) / 1e3
     seconds = calls_s * measurement.about["batch"]
     switches = sum(each.after.switches - each.before.switches for each in repetitions)

@@ -11,6 +11,9 @@ from edge_runtime.golden import golden_input
 from edge_runtime.image import Pixels
 from edge_runtime.view import CELL, see
 
+ACCURACY = ("accuracy", "accuracy_ci95_by_source", "n", "split", "data_sha256")
+"""What of the card's accuracy is kept with each measurement, so that a report can set it against the time."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -41,6 +44,7 @@ class Subject:
 
     def about(self, stage: str, *, batch: int = 1) -> dict[str, object]:
         """What was measured, as `benchmarks.latency` reads it back; `batch` is the number of images in a sample."""
+        said = self.classifier.card.accuracy
         return {
             "stage": stage,
             "role": self.role,
@@ -48,6 +52,8 @@ class Subject:
             "model_file": self.classifier.path.name,
             "model_sha256": self.classifier.digest,
             "model_bytes": self.classifier.path.stat().st_size,
+            "view": self.classifier.card.input.view,
+            "accuracy": {name: said.get(name) for name in ACCURACY} if said else None,
             "rehearsal": bool(self.classifier.card.training.get("rehearsal")),
             "training_seed": self.classifier.card.training.get("seed"),
             "uses_delegate": self.classifier.model.uses_delegate,

@@ -67,7 +67,7 @@ def _options(settings: Settings, *, image: Path | None) -> list[str]:
     options = [
         f"--int8-model={models.pop(INT8).absolute() if settings.int8_model else ''}",
         f"--float-model={models.pop(FLOAT32).absolute() if settings.float32_model else ''}",
-        *(f"--bundle={path.absolute()}" for path in models.values()),
+        *(f"--bundle={role}={path.absolute()}" for role, path in models.items()),
         f"--num-threads={settings.num_threads}",
         f"--more-threads={','.join(map(str, settings.more_threads))}",
         f"--benchmark-min-rounds={settings.num_runs}",

@@ -20,7 +20,7 @@ from edge_runtime.golden import golden_record
 from edge_runtime.groups import read_groups
 from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE
 from edge_runtime.model import Model
-from edge_runtime.report import EvalReport
+from edge_runtime.report import EvalReport, summary
 from edge_runtime.view import CELL, FIELD, MAX_RED_CELL, MIN_RED_CELL
 
 
@@ -131,19 +131,3 @@ def _measure(bundle: bytes, settings: Settings) -> EvalReport:
         groups = read_groups(settings.groups) if settings.groups else None
         report, _ = evaluate(Classifier(path), open_dataset(settings.data, split=settings.split), groups=groups)
     return report
-
-
-def summary(report: EvalReport) -> dict[str, Any]:
-    """The part of an EvalReport that fits a card."""
-    return {
-        "split": report.data["split"],
-        "data_sha256": report.data["sha256"],
-        "n": report.n,
-        "n_errors": report.n_errors,
-        "accuracy": report.accuracy,
-        "accuracy_ci95_by_source": None if report.groups is None else report.groups["accuracy_ci95"],
-        "balanced_accuracy": report.balanced_accuracy,
-        "per_class": {
-            label: {"n": rates.n, "tpr": rates.tpr, "tnr": rates.tnr} for label, rates in report.per_class.items()
-        },
-    }

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tfl
 
@@ -20,6 +19,7 @@ from edge_runtime.bundle import check_fit
 from edge_runtime.card import CARD_NAME, LABELS_NAME, Card
 from edge_runtime.errors import LeukoliteError, reason
 from edge_runtime.files import sha256
+from edge_runtime.graph import pack
 from edge_runtime.model import read_signature
 from edge_runtime.quantization import Quantization
 from edge_runtime.view import CELL
@@ -68,7 +68,7 @@ def embed(model: bytes, card: Card) -> bytes:
     entry.name, entry.buffer = METADATA_NAME, number
     buffer.data = np.frombuffer(_metadata(card, quantization, version=sha256(model)), np.uint8)
     graph.metadata, graph.buffers = [*entries, entry], [*graph.buffers, buffer]
-    return _pack(graph, b"TFL3")
+    return pack(graph)
 
 
 def load_schema() -> ModuleType:
@@ -106,7 +106,7 @@ def _metadata(card: Card, quantization: Quantization, *, version: str) -> bytes:
     graph.inputTensorMetadata = [_input(schema, card, quantization)]
     graph.outputTensorMetadata = [_output(schema, card)]
     model.subgraphMetadata = [graph]
-    return _pack(model, METADATA_IDENTIFIER)
+    return pack(model, identifier=METADATA_IDENTIFIER)
 
 
 def _input(schema: ModuleType, card: Card, quantization: Quantization) -> Any:
@@ -202,10 +202,3 @@ def _member(union: type, value: Any) -> int:
     """The number of an object's type in a union; generated names end in T for objects."""
     number: int = getattr(union, type(value).__name__.removesuffix("T"))
     return number
-
-
-def _pack(tree: Any, identifier: bytes) -> bytes:
-    """Serialise an object of generated code."""
-    builder = flatbuffers.Builder()
-    builder.Finish(tree.Pack(builder), identifier)
-    return bytes(builder.Output())

@@ -24,6 +24,7 @@ NEWEST_VERSIONS = {
     "REDUCE_MAX": 3,
     "RESHAPE": 1,
     "SOFTMAX": 3,
+    "SPACE_TO_DEPTH": 2,
 }
 
 

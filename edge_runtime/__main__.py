@@ -44,6 +44,7 @@ def build_parser() -> Parser:
             "gate": _gate,
             "bench": _bench,
             "doctor": _doctor,
+            "adapt": _adapt,
             "bulk": _bulk,
             "info": _info,
             "completion": _completion,
@@ -119,9 +120,12 @@ def _each(
     from edge_runtime.parallel import classify_all, count_workers
     from edge_runtime.progress import progress
 
-    workers = count_workers(len(found), num_threads=classifier.num_threads)
-    predictions = classify_all(classifier, (item.path for item in found if not item.error), workers=workers)
-    with progress("classify", total=len(found), hidden=hidden) as advance:
+    workers = 1 if gallery else count_workers(len(found), num_threads=classifier.num_threads)
+    paths = (item.path for item in found if not item.error)
+    with (  # in this order: a progress bar has a thread
+        classify_all(classifier, paths, workers=workers) as predictions,
+        progress("classify", total=len(found), hidden=hidden) as advance,
+    ):
         for item in found:
             if item.error:
                 prediction = failed(item.path, item.error)
@@ -212,6 +216,13 @@ def _doctor(args: argparse.Namespace) -> int:
     else:
         sys.stdout.writelines(table(diagnosis, look_of(sys.stdout)))
     return DONE if diagnosis.fit else FAILED
+
+
+def _adapt(args: argparse.Namespace) -> int:
+    """Refit the head, print what it brings and write the bundle."""
+    from edge_runtime.adapt.command import run as adapt
+
+    return adapt(args)
 
 
 def _bulk(args: argparse.Namespace) -> int:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from edge_runtime.bundle import open_bundle
+from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
 from edge_runtime.image import Field, Pixels, decode_field
 from edge_runtime.locate import Cell
+from edge_runtime.memory import keep_freed
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.squares import coarsen
 from edge_runtime.view import Box, box_of, cut, magnified
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 SHIPPED_MODEL = MODELS / "leukolite-int8.tflite"
 SHIPPED_REFERENCE = MODELS / "leukolite-float32.tflite"
+PORTABLE_MODEL = MODELS / "portable" / "leukolite-int8.tflite"
+NAMED = {"field": SHIPPED_MODEL, "portable": PORTABLE_MODEL}  # what `-m` takes beside paths
 
 NO_CELL = "no stained cell in the picture"
 
@@ -147,6 +150,11 @@ class Classifier:
         return {**self.__dict__, "_loaded": None, "_loading": {}}
 
     @property
+    def bundle(self) -> Bundle:
+        """The file as it was read and checked."""
+        return self._bundle
+
+    @property
     def model(self) -> Model:
         """The interpreter, made when it is first asked for; after a fork again, as its threads stay behind.
 
@@ -155,6 +163,7 @@ class Classifier:
         process = os.getpid()
         with self._loading.setdefault(process, threading.Lock()):  # the first thread makes it, the others wait
             if self._loaded is None or self._loaded[0] != process:
+                keep_freed()
                 model = Model(self._content(), num_threads=self.num_threads)
                 self._check_golden(model)
                 self._loaded = process, model

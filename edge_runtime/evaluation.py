@@ -5,6 +5,7 @@ import io
 import os
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import Dataset, digest
@@ -31,10 +32,12 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
     check_labels(dataset, labels)
     origins = groups.assign(dataset.images) if groups else None
     outcomes, complaints = [], []
-    with progress("evaluate", total=len(dataset.images)) as advance:
-        paths = [image.path for image in dataset.images]
-        workers = count_workers(len(paths), num_threads=classifier.num_threads)
-        predictions = classify_all(classifier, paths, workers=workers)
+    paths = [image.path for image in dataset.images]
+    workers = count_workers(len(paths), num_threads=classifier.num_threads)
+    with (  # in this order: a progress bar has a thread
+        classify_all(classifier, paths, workers=workers) as predictions,
+        progress("evaluate", total=len(paths)) as advance,
+    ):
         for image, prediction in zip(dataset.images, predictions, strict=True):
             if prediction.error:
                 complaints.append(f"{image.name}: {prediction.error}")
@@ -44,22 +47,32 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, groups: Groups | None 
         outcomes,
         labels=labels,
         groups=[origin.group for origin in origins] if origins else None,
-        model={
-            "file": classifier.path.name,
-            "sha256": classifier.digest,
-            "variant": classifier.card.variant,
-            "view": classifier.card.input.view,
-            "size_bytes": classifier.path.stat().st_size,
-        },
-        data={
-            "root": dataset.root.resolve().name,
-            "split": dataset.split,
-            "sha256": digest(dataset.images),
-            "n": len(dataset.images),
-        },
+        model=describe_model(classifier),
+        data=describe_data(dataset),
         provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
     return report, complaints
+
+
+def describe_model(classifier: Classifier) -> dict[str, Any]:
+    """What an EvalReport says of a bundle."""
+    return {
+        "file": classifier.path.name,
+        "sha256": classifier.digest,
+        "variant": classifier.card.variant,
+        "view": classifier.card.input.view,
+        "size_bytes": classifier.path.stat().st_size,
+    }
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What an EvalReport says of a data set, whose images are read for it."""
+    return {
+        "root": dataset.root.resolve().name,
+        "split": dataset.split,
+        "sha256": digest(dataset.images),
+        "n": len(dataset.images),
+    }
 
 
 def check_labels(dataset: Dataset, labels: Sequence[str]) -> None:

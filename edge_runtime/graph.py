@@ -127,13 +127,40 @@ def with_outputs(content: bytes, tensors: Sequence[Tensor]) -> bytes:
 
     Of bytes that `read_graph` takes.
     """
-    import flatbuffers
-
     model = schema.ModelT.InitFromPackedBuf(content)
     (graph,) = model.subgraphs
     graph.outputs = [*graph.outputs, *(tensor.index for tensor in tensors)]
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
+    return pack(model)
+
+
+def alone(content: bytes, number: int) -> bytes:
+    """The operator of that number by itself: a model whose inputs are what it reads and is not constant.
+
+    Of bytes that `read_graph` takes. Its outputs are the operator's; weights are kept, what else there was is not.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content)
+    (graph,) = model.subgraphs
+    operator = graph.operators[number]
+    given = [index for index in dict.fromkeys(_list(operator.inputs)) if index >= 0]
+    kept = [*given, *_list(operator.outputs)]
+    place = {index: position for position, index in enumerate(kept)} | {-1: -1}
+    moving = [index for index in given if not len(_list(model.buffers[graph.tensors[index].buffer].data))]
+    graph.tensors = [graph.tensors[index] for index in kept]
+    operator.inputs = [place[index] for index in _list(operator.inputs)]
+    operator.outputs = graph.outputs = [place[index] for index in _list(operator.outputs)]
+    graph.operators, graph.inputs = [operator], [place[index] for index in moving]
+    used = {0, *(tensor.buffer for tensor in graph.tensors)}
+    model.buffers = [each if index in used else schema.BufferT() for index, each in enumerate(model.buffers)]
+    model.signatureDefs = model.metadata = None  # which name tensors and buffers that are gone
+    return pack(model)
+
+
+def pack(tree: Any, *, identifier: bytes = b"TFL3") -> bytes:
+    """The bytes of an object of generated code, such as the schema's ModelT."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder()
+    builder.Finish(tree.Pack(builder), identifier)
     return bytes(builder.Output())
 
 

@@ -11,7 +11,7 @@ from edge_runtime.graph import Operator, Tensor
 _POSITIONWISE = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST", "RELU", "RELU6", "MUL"})
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 _POOLS = frozenset({"MAX_POOL_2D", "AVERAGE_POOL_2D"})
-_SAME = 0  # of the schema's enumeration Padding
+_SAME, _VALID = 0, 1  # of the schema's enumeration Padding
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,21 @@ def trace(tensor: Tensor, made_by: Mapping[int, Operator]) -> Grid:
     Of a convolution or pool with kernel k, stride s and padding p, position i is made from i s - p to i s - p + k - 1
     of what it reads (Dumoulin and Visin 2016, arXiv:1603.07285, section 2).
 
-    Raises ValueError when it was made by anything but a chain of convolutions and pools.
+    Raises ValueError when it was made by anything but a chain of convolutions, pools and foldings.
     """
     vertical, horizontal = (1, 0.0, 1), (1, 0.0, 1)
     now = tensor
     while (operator := made_by.get(now.index)) is not None:
         source = operator.inputs[0]
-        if source is None or len(source.shape) != 4 or (operator.name == "MUL" and not _scales(operator)):
+        if source is None or len(source.shape) != 4 or (operator.name == "MUL" and not _scales(operator, made_by)):
             raise ValueError(str(operator))
-        if operator.name in _CONVOLUTIONS | _POOLS:
+        if operator.name == "SPACE_TO_DEPTH":
+            side = operator.options.blockSize
+            vertical, horizontal = (
+                _before(way, length, side, side, _VALID)
+                for way, length in zip((vertical, horizontal), source.shape[1:3], strict=True)
+            )
+        elif operator.name in _CONVOLUTIONS | _POOLS:
             (down, across), options = _kernel(operator), operator.options
             vertical = _before(vertical, source.shape[1], down, options.strideH, options.padding)
             horizontal = _before(horizontal, source.shape[2], across, options.strideW, options.padding)
@@ -63,9 +69,11 @@ def trace(tensor: Tensor, made_by: Mapping[int, Operator]) -> Grid:
     return Grid(*(_axis(length, *way) for length, way in zip(tensor.shape[1:3], (vertical, horizontal), strict=True)))
 
 
-def _scales(operator: Operator) -> bool:
-    """Whether a multiplication is by numbers in the file."""
+def _scales(operator: Operator, made_by: Mapping[int, Operator]) -> bool:
+    """Whether a multiplication is by numbers in the file, which may be of another kind there."""
     by = operator.input(1)
+    if by is not None and (maker := made_by.get(by.index)) is not None and maker.name == "DEQUANTIZE":
+        by = maker.input(0)
     return by is not None and by.constant
 
 

@@ -3,8 +3,9 @@
 Read from the graph itself, so that no card need name it, and any network of that kind will do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ _SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})  # but for round
 _ROWS_AND_COLUMNS = {1, 2}
 
 Matrix = npt.NDArray[np.float32]
+Source = TypeVar("Source")
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,7 @@ def find_head(graph: Graph, *, name: str) -> Head:
     """
     try:
         made_by = _makers(graph)
-        softmax = made_by[_skip(graph.outputs[0], made_by).index]
-        if softmax.name != "SOFTMAX" or softmax.options.beta != 1:
-            raise ValueError(str(softmax))
-        terms, bias = _linear(_read(softmax, 0), made_by)
+        terms, bias = _linear(_logits(graph, made_by), made_by, _pooled)
         maps = tuple(tensor for tensor, _ in terms)
         grids = {trace(tensor, made_by) for tensor in maps}
         if len(grids) != 1:
@@ -57,10 +56,43 @@ def find_head(graph: Graph, *, name: str) -> Head:
         return Head(maps, tuple(weights for _, weights in terms), bias, grids.pop())
     except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
         raise LeukoliteError(
-            expected=f"convolutions, global max-pooling, dense layers and softmax in {name}, to explain what it says",
+            expected=f"convolutions, global max-pooling, dense layers and softmax in {name}, to explain or adapt it",
             found=" ".join(str(error).split())[:300] if isinstance(error, ValueError) else "another graph",
-            remedy="explain with a model that `python -m convert` wrote",
+            remedy="use a model that `python -m convert` wrote",
         ) from error
+
+
+def dense_layers(graph: Graph) -> tuple[list[tuple[Operator, Matrix]], Matrix]:
+    """The dense layers that read the maxima, in the order of `Head.maps`, and what comes of their outputs.
+
+    Of a graph that `find_head` takes. Logits are a constant, float32 [classes], and the sum over these layers of a
+    matrix, float32 [classes, outputs], times the layer's outputs.
+
+    Raises LookupError or ValueError where a layer does not stand alone between the maxima and what joins the towers.
+    """
+    made_by = _makers(graph)
+
+    def first(operator: Operator) -> tuple[Operator, Matrix] | None:
+        if operator.name != "FULLY_CONNECTED":
+            return None
+        before = made_by[_skip(_read(operator, 0), made_by).index]
+        return (operator, np.eye(operator.outputs[0].shape[-1], dtype=np.float32)) if _pooled(before) else None
+
+    return _linear(_logits(graph, made_by), made_by, first)
+
+
+def logits_layer(graph: Graph) -> Operator:
+    """The dense layer that gives the logits, of a graph that `find_head` takes."""
+    made_by = _makers(graph)
+    return made_by[_skip(_logits(graph, made_by), made_by).index]
+
+
+def _logits(graph: Graph, made_by: Mapping[int, Operator]) -> Tensor:
+    """What the softmax at the end reads; ValueError where there is none at the end."""
+    softmax = made_by[_skip(graph.outputs[0], made_by).index]
+    if softmax.name != "SOFTMAX" or softmax.options.beta != 1:
+        raise ValueError(str(softmax))
+    return _read(softmax, 0)
 
 
 def _makers(graph: Graph) -> dict[int, Operator]:
@@ -73,25 +105,29 @@ def _makers(graph: Graph) -> dict[int, Operator]:
     return made_by
 
 
-def _linear(tensor: Tensor, made_by: Mapping[int, Operator]) -> tuple[list[tuple[Tensor, Matrix]], Matrix]:
-    """A tensor [1, n] as a linear function of maxima: for each map a matrix [n, channels], and a constant [n]."""
+def _linear(
+    tensor: Tensor, made_by: Mapping[int, Operator], begin: Callable[[Operator], tuple[Source, Matrix] | None]
+) -> tuple[list[tuple[Source, Matrix]], Matrix]:
+    """A tensor [1, n] as a linear function: a matrix [n, ...] for each source where `begin` ends, a constant [n]."""
     operator = made_by[tensor.index]
+    if (found := begin(operator)) is not None:
+        return [found], np.zeros(tensor.shape[-1], np.float32)
     if operator.name in _SAME_VALUES:
-        return _linear(_read(operator, 0), made_by)
-    if operator.name == "REDUCE_MAX":
-        return [_pooled(operator)], np.zeros(tensor.shape[-1], np.float32)
+        return _linear(_read(operator, 0), made_by, begin)
     if operator.name == "CONCATENATION" and not operator.options.fusedActivationFunction:
-        return _joined([_linear(part, made_by) for part in operator.inputs if part is not None])
+        return _joined([_linear(part, made_by, begin) for part in operator.inputs if part is not None])
     if operator.name == "FULLY_CONNECTED" and not operator.options.fusedActivationFunction:
-        terms, constant = _linear(_read(operator, 0), made_by)
+        terms, constant = _linear(_read(operator, 0), made_by, begin)
         weights, bias = _skip(_read(operator, 1), made_by).values(), operator.input(2)
         added = np.float32(0) if bias is None else _skip(bias, made_by).values()
         return [(source, weights @ matrix) for source, matrix in terms], weights @ constant + added
     raise ValueError(str(operator))
 
 
-def _pooled(operator: Operator) -> tuple[Tensor, Matrix]:
-    """The map whose channels' maxima an operator takes, and which of them it gives where: each in its own place."""
+def _pooled(operator: Operator) -> tuple[Tensor, Matrix] | None:
+    """The map whose channels' maxima an operator takes, each in its own place; None for another operator."""
+    if operator.name != "REDUCE_MAX":
+        return None
     source = _read(operator, 0)
     axes = _read(operator, 1).values()
     if len(source.shape) != 4 or {int(axis) % 4 for axis in axes} != _ROWS_AND_COLUMNS:
@@ -99,7 +135,7 @@ def _pooled(operator: Operator) -> tuple[Tensor, Matrix]:
     return source, np.eye(source.shape[-1], dtype=np.float32)
 
 
-def _joined(parts: list[tuple[list[tuple[Tensor, Matrix]], Matrix]]) -> tuple[list[tuple[Tensor, Matrix]], Matrix]:
+def _joined(parts: list[tuple[list[tuple[Source, Matrix]], Matrix]]) -> tuple[list[tuple[Source, Matrix]], Matrix]:
     """Linear functions side by side."""
     constant = np.concatenate([part for _, part in parts])
     terms, first = [], 0

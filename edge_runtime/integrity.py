@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
+from edge_runtime.files import write_atomic
 from edge_runtime.image import read_bytes
 
 SUMS_NAME = "SHA256SUMS"
@@ -75,6 +76,41 @@ def read_sums(path: str | os.PathLike[str]) -> dict[str, str]:
             remedy="write it again, or move it away to load a model that nothing vouches for",
         ) from error
     return sums
+
+
+def list_sum(path: str | os.PathLike[str], digest: str) -> None:
+    """Note a file's SHA-256 in the SHA256SUMS beside it, which is made where there is none.
+
+    Raises LeukoliteError when it cannot be read or written.
+    """
+    _write_sum(path, digest)
+
+
+def unlist_sum(path: str | os.PathLike[str]) -> None:
+    """Take a file out of the SHA256SUMS beside it, if it is in one; LeukoliteError as `list_sum`."""
+    _write_sum(path, None)
+
+
+def _write_sum(path: str | os.PathLike[str], digest: str | None) -> None:
+    """Replace or, for None, remove the digest of one file; other lines, comments too, stay as they are."""
+    folder, name = os.path.split(os.path.realpath(path))
+    sums = os.path.join(folder, SUMS_NAME)
+    there = os.path.lexists(sums)
+    if digest is None and not (there and name in read_sums(sums)):
+        return
+    lines = []
+    if there:
+        read_sums(sums)
+        lines = [line for line in os.fsdecode(read_bytes(sums)).splitlines() if not _names(line, name)]
+    if digest is not None:
+        escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        lines.append(f"{'' if escaped == name else chr(92)}{digest}  {escaped}")
+    write_atomic(sums, [os.fsencode("".join(f"{line}\n" for line in lines))])
+
+
+def _names(line: str, name: str) -> bool:
+    """Whether a line is the sum of a file of that name."""
+    return bool(line.strip()) and not line.startswith("#") and _parse(line)[0] == name
 
 
 def _parse(line: str) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from edge_runtime.squares import Squares, coarsen, median
 
 _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
 _HALFWAY = np.float32(0.5)  # between the field's middle and its strongest stain: adapts to the dye and the exposure
-_LEAST_STAIN = np.float32(0.2)  # of the field's brightness above its middle: less is red cells, or an empty field
-_WHITE = np.float32(255)
+_LEAST_STAIN = np.float32(0.2)  # of the glass's brightness above the field's middle: less is red cells, or nothing
+_FULL = np.float32(255)  # no picture is brighter
 _LEAST_AREA = 0.01  # of the field; platelets are smaller
 _LEAST_CUT_AREA = 0.004  # of the field, of a nucleus that its edge cuts
 _MARGIN = 2  # empty columns beside the squares: one to grow into, one that keeps the runs of rows apart
@@ -46,7 +46,7 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
     values = stain.ravel()
     middle, strongest = median(values), np.partition(values, place)[place]
     above = _HALFWAY * (strongest - middle)
-    if above < _LEAST_STAIN * _WHITE:  # else what is least is less in the brightest field
+    if above < _LEAST_STAIN * _FULL:  # else no brightness could ask for more
         above = max(above, _LEAST_STAIN * median(squares.means[..., 1].ravel()))
     regions = _regions(stain > middle + above)
     found = [region for region in regions if region[4] >= _LEAST_AREA] or [

@@ -121,8 +121,14 @@ class Model:
     @functools.cached_property
     def uses_delegate(self) -> bool:
         """Whether XNNPACK took the graph; without it other kernels run, which differ in the last digit."""
+        return bool(self.delegated)
+
+    @functools.cached_property
+    def delegated(self) -> tuple[tuple[int, ...], ...]:
+        """The parts of the graph that XNNPACK took, each by the numbers of the tensors that it hands on."""
         plan = self._interpreter._interpreter  # the details of an operator hold names that a damaged file garbles
-        return any(plan.NodeName(index) == "DELEGATE" for index in range(plan.NumNodes()))
+        parts = (index for index in range(plan.NumNodes()) if plan.NodeName(index) == "DELEGATE")
+        return tuple(tuple(map(int, plan.NodeOutputs(index))) for index in parts)
 
 
 def _signature(interpreter: Interpreter) -> Signature:

@@ -23,7 +23,7 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
 
     classify = commands.add_parser("classify", help="name the cell in each image")
     classify.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, globs; - for paths on stdin")
-    classify.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    _add_model(classify)
     classify.add_argument("--format", choices=FORMATS, default="table")
     classify.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     classify.add_argument("-t", "--threshold", type=fraction, help="no label below this confidence (default: card's)")
@@ -33,7 +33,7 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     classify.add_argument("--num-threads", type=positive, default=1)
 
     evaluate = commands.add_parser("evaluate", help="measure a bundle on labelled images")
-    evaluate.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    _add_model(evaluate)
     evaluate.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     evaluate.add_argument("--split", default="TEST")
     evaluate.add_argument("--report", required=True, metavar="FILE.json", help="write the EvalReport there")
@@ -54,7 +54,7 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     gate.add_argument("--data", metavar="DIR", help="where the images lie, for the page to show those that changed")
 
     bench = commands.add_parser("bench", help="measure a bundle's latency and memory on this device")
-    bench.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    _add_model(bench)
     bench.add_argument("--num-runs", type=positive, default=50, metavar="N", help="at least so many runs (default: 50)")
     bench.add_argument(
         "--warmup-runs", type=positive, default=1, metavar="N", help="at least so many before (default: 1)"
@@ -66,17 +66,25 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     doctor = commands.add_parser("doctor", help="is this device fit to run leukolite, and to be measured?")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
+    adapt = commands.add_parser("adapt", help="fit a bundle to a new microscope, from a few labelled cells")
+    _add_model(adapt)
+    adapt.add_argument("--data", required=True, metavar="DIR", help="<CLASS>/*: from 10 to 25 different cells a class")
+    adapt.add_argument("--split", help="where DIR holds several, such as <SPLIT>/<CLASS>/*")
+    adapt.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
+    adapt.add_argument("-o", "--output", required=True, metavar="MODEL", help="write the adapted bundle there")
+    adapt.add_argument("--report", metavar="FILE.json", help="write all figures there")
+
     bulk = commands.add_parser("bulk", help="classify a whole collection on Ray Data, into Parquet (extra `cluster`)")
     bulk.add_argument("input", metavar="INPUT_URI", help="a folder, or a prefix such as s3://bucket/images")
     bulk.add_argument("output", metavar="OUTPUT_URI", help="where the results go; one that was begun is gone on with")
-    bulk.add_argument("-m", "--model", help="a .tflite bundle (default: the one shipped with leukolite)")
+    _add_model(bulk)
     bulk.add_argument("--actors", type=positive, metavar="N", help="how many classify at once (default: Ray's CPUs)")
     bulk.add_argument("--shard-size", type=positive, metavar="N", help="images in a Parquet file (default: 1000)")
     # What a worker warns of stays in Ray's logs, so that there is no `warn` here.
     bulk.add_argument("--golden", choices=(GOLDEN[0], GOLDEN[-1]), default=GOLDEN[0], help=GOLDEN_HELP)
 
     info = commands.add_parser("info", help="print the card inside a bundle as JSON")
-    info.add_argument("model", metavar="MODEL", nargs="?", help="a .tflite bundle (default: the one shipped)")
+    info.add_argument("model", metavar="MODEL", nargs="?", type=model_path, help="as for -m")
 
     completion = commands.add_parser(
         "completion", help="print what lets a shell complete leukolite's options and files"
@@ -88,10 +96,32 @@ def build_parser(calls: Mapping[str, Call]) -> Parser:
     return parser
 
 
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """Which model is meant."""
+    parser.add_argument(
+        "-m",
+        "--model",
+        type=model_path,
+        help="a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set's",
+    )
+
+
 def _add_trust(parser: Parser) -> None:
     """What a model is taken for that does not say it, or does not compute as it says."""
     parser.add_argument("--labels", metavar="FILE|A,B,...", help="names of the classes of a model without a card")
     parser.add_argument("--golden", choices=GOLDEN, default=GOLDEN[0], help=GOLDEN_HELP)
+
+
+def model_path(text: str) -> str:
+    """A model's path, or that of one in this package by its name; a file of that name in the current folder goes first.
+
+    The classifier is imported only here, where a model is named: `--help` needs none.
+    """
+    import os
+
+    from edge_runtime.classifier import NAMED
+
+    return str(NAMED.get(text, text)) if not os.path.exists(text) else text
 
 
 def fraction(text: str) -> float:

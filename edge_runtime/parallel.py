@@ -1,20 +1,28 @@
-"""Classify many pictures on all cores: threads, each with an interpreter of its own.
+"""Classify many pictures on all cores: in processes forked from this one, each with an interpreter of its own.
 
-Threads and not processes: decoding and invoking, most of the time, release Python's lock; the model's bytes are held
-once, and an interrupted command leaves nobody behind.
+Processes and not threads, since much of a picture's time holds Python's lock. Forked and not started anew, since they
+are there within milliseconds, with all that is imported and the model's bytes in memory that they share.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from edge_runtime.classifier import Classifier, Prediction
+
+if TYPE_CHECKING:
+    from edge_runtime.helper import Helper, Here
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WORTH = 16  # pictures for which a further interpreter is worth the time that making it takes
-_AHEAD = 4  # pictures a worker that may be done before their turn: one that takes long holds up none of the others
+_AHEAD = 4  # chunks a worker that may be done before their turn: one that takes long holds up none of the others
+_CHUNK = 4  # pictures that a worker is handed together: handing over takes a tenth of the time of one
 
 
 def cores() -> int:
@@ -27,34 +35,83 @@ def count_workers(pictures: int, *, num_threads: int) -> int:
     return max(1, min(cores() // num_threads, pictures // _WORTH))
 
 
-def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) -> Iterator[Prediction]:
-    """The prediction of each path, in their order; the iterable is read no further ahead than a few a worker.
+@contextmanager
+def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) -> Iterator[Iterator[Prediction]]:
+    """The prediction of each path, in their order; the iterable is read no further ahead than some chunks a worker.
+
+    Leaving the context ends the helpers, however many are done.
+    Of a helper that is killed one picture is lost, whose prediction says so; the others do the rest.
+    A fork copies no thread, and so keeps for ever what one has locked: where this process has several, or is none of
+    Linux's, the helpers are threads.
 
     Args:
-        classifier: its own interpreter is one of the workers'.
+        classifier: its own interpreter, in this process, is one of the workers'.
         paths: of the pictures.
         workers: how many classify side by side; 1 is this thread alone.
     """
     if workers == 1:
-        yield from map(classifier.classify, paths)
+        yield map(classifier.classify, paths)
         return
+    from edge_runtime.helper import Here
+
+    with _helpers(classifier, workers - 1) as helpers:
+        chunks = in_order(_by_whom_is_idle([Here(classifier), *helpers]), _chunks(paths), workers=workers)
+        try:
+            yield (prediction for chunk in chunks for prediction in chunk)
+        finally:
+            chunks.close()
+
+
+@contextmanager
+def _helpers(classifier: Classifier, count: int) -> "Iterator[Sequence[Helper | Here]]":
+    """So many others that classify as this one does; none is left when this is over."""
+    from edge_runtime.helper import Helper, Here
+
+    if sys.platform != "linux" or threading.active_count() > 1:
+        yield [Here(classifier.twin()) for _ in range(count)]
+        return
+    helpers: list[Helper] = []
+    try:
+        for _ in range(count):
+            helpers.append(Helper(classifier.twin()))  # noqa: PERF401  # those that there are must end, if one fails
+        yield helpers
+    finally:
+        for helper in helpers:
+            helper.dismiss()
+        for helper in helpers:
+            helper.wait()
+
+
+def _by_whom_is_idle(workers: "Sequence[Helper | Here]") -> Callable[[list[str]], list[Prediction]]:
+    """What classifies some paths, in whichever thread, by one of the workers that are alive and have nothing to do."""
     from queue import SimpleQueue
 
-    idle: SimpleQueue[Classifier] = SimpleQueue()
-    for each in (classifier, *(classifier.twin() for _ in range(workers - 1))):
+    idle: SimpleQueue[Helper | Here] = SimpleQueue()
+    for each in workers:
         idle.put(each)
 
-    def classify(path: str) -> Prediction:
-        mine = idle.get()
-        try:
-            return mine.classify(path)
-        finally:
-            idle.put(mine)
+    def classify(chunk: list[str]) -> list[Prediction]:
+        done: list[Prediction] = []
+        while len(done) < len(chunk):
+            mine = idle.get()
+            try:
+                mine.classify(chunk[len(done) :], done)
+            finally:
+                if mine.alive:
+                    idle.put(mine)
+        return done
 
-    yield from in_order(classify, paths, workers=workers)
+    return classify
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
+def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
+    """The paths, some at a time."""
+    rest = iter(paths)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Generator[Result, None, None]:
     """The results of `work`, which so many threads do side by side, in the order of the items.
 
     What it raises is raised in its turn. However it ends, no thread works on when this is over.

@@ -174,6 +174,22 @@ def summarize(
     )
 
 
+def summary(report: EvalReport) -> dict[str, Any]:
+    """The part of an EvalReport that fits a card."""
+    return {
+        "split": report.data["split"],
+        "data_sha256": report.data["sha256"],
+        "n": report.n,
+        "n_errors": report.n_errors,
+        "accuracy": report.accuracy,
+        "accuracy_ci95_by_source": None if report.groups is None else report.groups["accuracy_ci95"],
+        "balanced_accuracy": report.balanced_accuracy,
+        "per_class": {
+            label: {"n": rates.n, "tpr": rates.tpr, "tnr": rates.tnr} for label, rates in report.per_class.items()
+        },
+    }
+
+
 def _by_group(
     true: metrics.Counts, predicted: metrics.Counts, groups: Sequence[str], *, labels: Sequence[str]
 ) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import numpy as np
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
 from edge_runtime.squares import GRID, Squares, coarsen
-from edge_runtime.stain import dyes, normalization, normalize
 from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
@@ -105,6 +104,8 @@ def magnified(view: View, squares: Squares, cells: tuple[Cell, ...]) -> View:
 def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: View) -> Pixels:
     """What is seen of a field in the colours of the view; without a cell its stain is not known."""
     if view.stain_normalization and cells:
+        from edge_runtime.stain import dyes, normalization, normalize  # what other views need not load
+
         clear = glass(squares)
         return normalize(seen, normalization(dyes(squares, cells[0], glass=clear)), glass=clear)
     if view.stain_normalization or view.white_balance:

@@ -37,7 +37,7 @@ def glass(squares: Squares) -> Color:
 
 
 def balance(pixels: Pixels, glass_color: Color) -> Pixels:
-    """Pixels of a field with that glass, uint8 of any shape [..., 3], each channel scaled so that glass is WHITE."""
+    """Pixels of a field with that glass, uint8 [..., width, 3], each channel scaled so that glass is WHITE."""
     gains = WHITE / np.maximum(glass_color, DARKEST_GLASS)
     width = pixels.shape[-2]
     scaled = pixels.reshape(-1, 3 * width) * np.full((width, 3), gains).reshape(-1)  # long rows are fast

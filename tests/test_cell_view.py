@@ -10,9 +10,12 @@ from PIL import Image
 from convert.config import BUNDLE_NAMES
 from convert.config import Settings as Conversion
 from convert.release import convert
+from edge_runtime.card import read_model
 from edge_runtime.classifier import NO_CELL, Classifier
 from edge_runtime.dataset import open_dataset
 from edge_runtime.evaluation import evaluate
+from edge_runtime.graph import read_graph
+from edge_runtime.head import find_head
 from edge_runtime.report import load_report
 from edge_runtime.view import CELL, see
 from tests.train import tiny
@@ -21,7 +24,8 @@ from train.smears import SmearSettings, generate
 from train.stages import Call, train_float, train_qat
 
 SETTINGS = replace(
-    tiny.SETTINGS, network=NetworkSettings(crop_px=48, widths=(4, 6, 8), towers=2, white_balance=True, zoom=0.8)
+    tiny.SETTINGS,
+    network=NetworkSettings(crop_px=48, widths=(4, 6, 8), towers=2, white_balance=True, zoom=0.8, space_to_depth=2),
 )
 EMPTY = "EOSINOPHIL"  # the class of a picture that shows plasma alone, in TRAIN and in TEST
 
@@ -95,6 +99,13 @@ def test_the_device_answers_as_the_trained_network_does(runs, bundles, root):
         assert list(found.probabilities.values()) == pytest.approx(wanted.tolist(), abs=1e-4)
         assert found.cells[0].label == found.label
     assert answered == 7
+
+
+@pytest.mark.parametrize("variant", BUNDLE_NAMES)
+def test_the_maps_look_at_the_squares_of_pixels_that_became_channels(bundles, variant):
+    grid = find_head(read_graph(read_model(bundles / BUNDLE_NAMES[variant])), name=variant).grid
+    # Squares of 2, and two halvings; 3 x 3 positions of a fold, of those, of the halved twice, and a pool of two.
+    assert (grid.rows.step_px, grid.rows.reach_px) == (2 * 2 * 2, 2 + 2 * 2 + 2 * 4 + 4 + 2 * 8)
 
 
 def test_evaluation_counts_every_image(bundles, root):

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report, seeds, subsets, tested
+from benchmarks import seeds, subsets, summary, tested
 from benchmarks.evidence import gather
 from benchmarks.readme import is_current
+from benchmarks.report import runs
+from benchmarks.report.content import figure
 from edge_runtime.groups import read_groups
 from edge_runtime.report import load_report
 from edge_runtime.trial import combinations
@@ -27,11 +29,17 @@ def test_figures_are_those_of_the_kept_reports(page):
         int8=REPORTS / "shipped-int8.json",
         float32=REPORTS / "shipped-float32.json",
         verdict=REPORTS / "verdict.json",
-        latency=REPORTS / "latency.json",
+        results=REPORTS / "latency.json",
         groups=CHECKOUT / "train" / "facts" / "blood-cells-groups.csv",
     )
-    for name, markdown in report.figures(evidence).items():
+    for name, markdown in summary.figures(evidence).items():
         assert is_current(page, name, markdown), f"{name}: run `make figures`"
+
+
+@pytest.mark.parametrize("page", [README, MODEL_CARD], ids=lambda page: page.name)
+def test_latencies_are_those_of_the_kept_run(page):
+    kept = figure(runs.load([REPORTS / "latency.json"]))
+    assert is_current(page, "latency", kept), "latency: run `make figures`"
 
 
 @pytest.mark.parametrize(
@@ -112,5 +120,5 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_page_says_that_it_is_no_medical_device():
-    for page in (README, MODEL_CARD, REPORTS / "report.md"):
+    for page in (README, MODEL_CARD, REPORTS / "summary.md", REPORTS / "report.md"):
         assert "esearch use only; not a medical device" in page.read_text()

@@ -18,6 +18,9 @@ class NetworkSettings:
     or, where `crop_px` is not 0, a square of so many pixels around the main cell, each 1 / `zoom` of the field's; with
     `white_balance` without the colour of the light, with `stain_normalization` without the field's own stain too.
 
+    Squares of `space_to_depth` pixels a side are one position with all their channels to the first convolution; 1
+    leaves pixels as they are.
+
     With `blind`, each tower learns from all source cells but one part of them, and answers for that part as an honest
     judge. Without, all learn from everything, and nothing is held out: `python -m train crossval` judges the recipe.
     """
@@ -27,6 +30,7 @@ class NetworkSettings:
     crop_px: int = 0
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
     strided: int = 1
+    space_to_depth: int = 1
     towers: int = 5
     dropout: float = 0.3
     white_balance: bool = False
@@ -46,8 +50,15 @@ class NetworkSettings:
         for width in self.widths:
             _check("each of widths", width, 1, 4096)
         _check("strided", self.strided, 1, len(self.widths))
-        pooled = 2 ** (self.strided + max(0, len(self.widths) - 1 - self.strided))
+        _check("space_to_depth", self.space_to_depth, 1, 16)
         seen = self.view
+        if seen.height_px % self.space_to_depth or seen.width_px % self.space_to_depth:
+            raise LeukoliteError(
+                expected=f"images whose sides are multiples of space_to_depth, {self.space_to_depth}",
+                found=f"{seen.width_px} x {seen.height_px}",
+                remedy="choose another of them",
+            )
+        pooled = self.space_to_depth * 2 ** (self.strided + max(0, len(self.widths) - 1 - self.strided))
         if min(seen.height_px, seen.width_px) < pooled:
             raise LeukoliteError(
                 expected=f"images of at least {pooled} x {pooled} px, which {len(self.widths)} widths halve to one",
@@ -211,6 +222,26 @@ PRESETS = {
         ),
         float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
         qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+    ),
+    # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are
+    # practised, for twice as long. Worse on cells from the microscope that it learned on, far better under shifts
+    # (docs/shifts.md); its widths fill the processor's vectors, three strides instead of pooling (docs/roofline.md).
+    "portable": Settings(
+        network=NetworkSettings(
+            image_height_px=240,
+            image_width_px=320,
+            crop_px=96,
+            zoom=0.75,
+            widths=(16, 48, 80, 128),
+            strided=3,
+            towers=1,
+            white_balance=True,
+            stain_normalization=True,
+            blind=False,
+        ),
+        float_stage=StageSettings(epochs=16, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+        augmentation=Augmentation(stain=0.3, light=0.1, exposure=0.2, focus_px=1.0, scale=0.2, rotation_deg=15.0),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.
     "quick": Settings(

@@ -38,6 +38,23 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]  # TensorFlow has no ty
         return tf.where(drawn >= self._rate, features / (1 - self._rate), 0.0)
 
 
+class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # TensorFlow has no types
+    """Each square of pixels becomes one position with all their channels, which fill a processor's vectors."""
+
+    def __init__(self, side: int, **options: Any) -> None:
+        """Squares of `side` pixels a side."""
+        super().__init__(**options)
+        self._side = side
+
+    def call(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Float32 [n, height, width, channels] to [n, height / side, width / side, channels * side ** 2]."""
+        return tf.nn.space_to_depth(pixels, self._side)
+
+    def get_config(self) -> dict[str, Any]:
+        """What quantisation makes it anew from."""
+        return {**super().get_config(), "side": self._side}
+
+
 def build(
     settings: NetworkSettings,
     *,
@@ -60,10 +77,10 @@ def build(
     Returns:
         A model of float32 [n, height, width, 3], 0 to 1, to logits float32 [n, towers * classes].
     """
-    pixels = _input(settings)
+    pixels, squares = _input(settings)
     logits = []
     for tower in range(settings.towers):
-        features = pixels
+        features = squares
         for depth, width in enumerate(settings.widths):
             features = _convolution(settings, tower, depth, width, use_bias=False)(features)
             norm = keras.layers.BatchNormalization(
@@ -85,10 +102,10 @@ def build_deployed(settings: NetworkSettings, *, classes: int) -> keras.Model:
 
     Returns a model with two outputs: the towers' logits as in `build`, and their mean, float32 [n, classes].
     """
-    pixels = _input(settings)
+    pixels, squares = _input(settings)
     logits = []
     for tower in range(settings.towers):
-        features = pixels
+        features = squares
         for depth, width in enumerate(settings.widths):
             features = _convolution(settings, tower, depth, width, activation="relu")(features)
             features = _maybe_pool(settings, tower, depth)(features)
@@ -120,7 +137,8 @@ def fold(trained: keras.Model, deployed: keras.Model, settings: NetworkSettings)
 
 def multiply_adds(settings: NetworkSettings, *, classes: int) -> int:
     """The multiplications of one picture, each with its addition: convolutions and heads of all towers."""
-    height, width, channels = settings.view.height_px, settings.view.width_px, 3
+    side = settings.space_to_depth
+    height, width, channels = settings.view.height_px // side, settings.view.width_px // side, 3 * side**2
     total = 0
     for depth, own in enumerate(settings.widths):
         if depth < settings.strided:
@@ -156,9 +174,12 @@ def _replica() -> tuple[Any, int]:
     return context.replica_id_in_sync_group, context.num_replicas_in_sync
 
 
-def _input(settings: NetworkSettings) -> Any:
-    """The input tensor."""
-    return keras.layers.Input((settings.view.height_px, settings.view.width_px, 3))
+def _input(settings: NetworkSettings) -> tuple[Any, Any]:
+    """The input tensor, and what the first convolutions read."""
+    pixels = keras.layers.Input((settings.view.height_px, settings.view.width_px, 3))
+    if settings.space_to_depth == 1:
+        return pixels, pixels
+    return pixels, SpaceToDepth(settings.space_to_depth, name="squares")(pixels)
 
 
 def _convolution(settings: NetworkSettings, tower: int, depth: int, width: int, **options: Any) -> Any:

@@ -18,6 +18,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from train.keras_guard import check_model
+from train.network import SpaceToDepth
 from train.stream import to_unit
 
 CALIBRATION_PER_CLASS = 128
@@ -44,7 +45,15 @@ def quantize(deployed: keras.Model) -> keras.Model:
     Raises LeukoliteError for a model of another Keras.
     """
     check_model(deployed)
-    return tfmot.quantization.keras.quantize_model(deployed)
+    library = tfmot.quantization.keras
+    # What it does to layers that move values as they are: nothing.
+    kept = library.default_8bit.Default8BitQuantizeRegistry().get_quantize_config(keras.layers.Flatten())
+
+    def annotated(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return library.quantize_annotate_layer(layer, kept if isinstance(layer, SpaceToDepth) else None)
+
+    with library.quantize_scope({SpaceToDepth.__name__: SpaceToDepth}):
+        return library.quantize_apply(keras.models.clone_model(deployed, clone_function=annotated))
 
 
 def calibrate(quantized: keras.Model, deployed: keras.Model, pixels: Iterable[tf.Tensor]) -> None:

@@ -27,6 +27,9 @@ def add_recipe(parser: Parser) -> None:
     parser.add_argument("--towers", type=int, help="networks beside each other, their logits averaged")
     parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,96,128")
     parser.add_argument("--strided", type=int, help="how many of the first convolutions have stride 2")
+    parser.add_argument(
+        "--space-to-depth", type=int, metavar="SIDE", help="squares of so many pixels a side as channels (1: none)"
+    )
     parser.add_argument("--field", type=size, metavar="WxH", help="pixels that pictures are fitted into, as 160x120")
     parser.add_argument("--crop", type=int, help="pixels of a square around the main cell; 0 shows the whole field")
     parser.add_argument("--zoom", type=float, help="pixels of the crop for one of the field")

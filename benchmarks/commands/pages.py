@@ -1,4 +1,4 @@
-"""Tell what other commands measured: the report, tables and figures of pages."""
+"""Tell what other commands measured: the summary of a run, tables and figures of pages."""
 
 import argparse
 from pathlib import Path
@@ -9,16 +9,16 @@ from edge_runtime.command import DONE, Parser
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register these commands."""
-    report = commands.add_parser("report", help="write the report of a finished run, with pictures")
-    report.add_argument("--int8", required=True, metavar="EVAL.json", help="EvalReport of the int8 model")
-    report.add_argument("--float32", required=True, metavar="EVAL.json", help="EvalReport of the float32 model")
-    report.add_argument("--verdict", required=True, metavar="GATE.json", help="what `leukolite gate --json` wrote")
-    report.add_argument("--latency", required=True, metavar="BENCH.json", help="what `python -m benchmarks run` wrote")
-    report.add_argument("--history", metavar="HISTORY.csv", help="the training's epochs")
-    report.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell, to name disputed ones")
-    report.add_argument("--out", required=True, metavar="DIR", help="write report.md, confusion.png, rates.png there")
-    report.add_argument("--readme", metavar="FILE", help="update its figures `accuracy`, `disputed` and `latency`")
-    report.set_defaults(call=_report)
+    summary = commands.add_parser("summary", help="write how good a finished run's models are, with pictures")
+    summary.add_argument("--int8", required=True, metavar="EVAL.json", help="EvalReport of the int8 model")
+    summary.add_argument("--float32", required=True, metavar="EVAL.json", help="EvalReport of the float32 model")
+    summary.add_argument("--verdict", required=True, metavar="GATE.json", help="what `leukolite gate --json` wrote")
+    summary.add_argument("--results", required=True, metavar="RUN.json", help="what `python -m benchmarks run` wrote")
+    summary.add_argument("--history", metavar="HISTORY.csv", help="the training's epochs")
+    summary.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell, to name disputed ones")
+    summary.add_argument("--out", required=True, metavar="DIR", help="write summary.md, confusion.png, rates.png there")
+    summary.add_argument("--readme", metavar="FILE", help="update its figures `accuracy` and `disputed`")
+    summary.set_defaults(call=_summary)
 
     seeds = commands.add_parser("seeds", help="tabulate the EvalReports of several seeds")
     seeds.add_argument(
@@ -50,22 +50,22 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     tested.set_defaults(call=_tested)
 
 
-def _report(args: argparse.Namespace) -> int:
-    """Write the report."""
-    from benchmarks import readme, report
+def _summary(args: argparse.Namespace) -> int:
+    """Write the summary."""
+    from benchmarks import readme, summary
     from benchmarks.evidence import gather
 
     evidence = gather(
         int8=args.int8,
         float32=args.float32,
         verdict=args.verdict,
-        latency=args.latency,
+        results=args.results,
         history=args.history,
         groups=args.groups,
     )
-    path = report.write(evidence, out_dir=args.out)
+    path = summary.write(evidence, out_dir=args.out)
     if args.readme:
-        readme.update_all(args.readme, report.figures(evidence))
+        readme.update_all(args.readme, summary.figures(evidence))
     print(path)
     return DONE
 

@@ -18,7 +18,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     board.set_defaults(call=_board)
 
     kept = commands.add_parser("references", help="tabulate the references of instructions")
-    kept.add_argument("--readme", metavar="FILE", help="update its figures `instructions` and `instruction-aims`")
+    kept.add_argument("--readme", metavar="FILE", help="update its figures `instruction...`")
     kept.set_defaults(call=_references)
 
 
@@ -40,7 +40,8 @@ def _references(args: argparse.Namespace) -> int:
     from benchmarks import counts, readme, reference
     from benchmarks.instructions import BOARDS
 
-    figures = counts.figures([reference.load(name) for name in BOARDS])
+    kept, first = ([reference.load(name, folder) for name in BOARDS] for folder in (reference.FOLDER, reference.FIRST))
+    figures = counts.figures(kept, first=first)
     if args.readme:
         readme.update_all(args.readme, figures)
     sys.stdout.write("\n".join(figures.values()))

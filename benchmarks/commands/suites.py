@@ -18,7 +18,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     suite.add_argument("--preset", choices=PRESETS, default="normal", help="how thoroughly (default: normal)")
     suite.add_argument("--int8", type=Path, metavar="MODEL", help="default: the shipped one, unless --bundle is given")
     suite.add_argument("--float32", type=Path, metavar="MODEL", help="the same")
-    suite.add_argument("--bundle", type=Path, nargs="+", default=[], metavar="MODEL", help="more models, or others")
+    suite.add_argument(
+        "--bundle", type=Path, nargs="+", default=[], metavar="[NAME=]MODEL", help="more models, or others"
+    )
     suite.add_argument(
         "--data", type=Path, metavar="DIR", help="data set whose first TEST image is used (or generated)"
     )

@@ -5,13 +5,14 @@
 #    source ~/.local/share/bash_completion/leukolite
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_leukolite_subparsers=(classify evaluate gate bench doctor bulk info completion)
+_shtab_leukolite_subparsers=(classify evaluate gate bench doctor adapt bulk info completion)
 
 _shtab_leukolite_classify_option_strings=(-h --help --debug -m --model --format -o --output -t --threshold -k --top-k --explain --labels --golden --num-threads)
 _shtab_leukolite_evaluate_option_strings=(-h --help --debug -m --model --data --split --report --predictions --groups --labels --golden --num-threads)
 _shtab_leukolite_gate_option_strings=(-h --help --debug --candidate --reference --policy --latency --json --junit --markdown --html --data)
 _shtab_leukolite_bench_option_strings=(-h --help --debug -m --model --num-runs --warmup-runs --min-secs --num-threads --result-json)
 _shtab_leukolite_doctor_option_strings=(-h --help --debug --json)
+_shtab_leukolite_adapt_option_strings=(-h --help --debug -m --model --data --split --groups -o --output --report)
 _shtab_leukolite_bulk_option_strings=(-h --help --debug -m --model --actors --shard-size --golden)
 _shtab_leukolite_info_option_strings=(-h --help --debug)
 _shtab_leukolite_completion_option_strings=(-h --help --debug)
@@ -43,6 +44,13 @@ _shtab_leukolite_gate___data_COMPGEN=_shtab_compgen_dirs
 _shtab_leukolite_bench__m_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_bench___model_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_bench___result_json_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_adapt__m_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_adapt___model_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_adapt___data_COMPGEN=_shtab_compgen_dirs
+_shtab_leukolite_adapt___groups_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_adapt__o_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_adapt___output_COMPGEN=_shtab_compgen_files
+_shtab_leukolite_adapt___report_COMPGEN=_shtab_compgen_files
 _shtab_leukolite_bulk_pos_0_COMPGEN=_shtab_compgen_dirs
 _shtab_leukolite_bulk_pos_1_COMPGEN=_shtab_compgen_dirs
 _shtab_leukolite_bulk__m_COMPGEN=_shtab_compgen_files
@@ -54,7 +62,7 @@ _shtab_leukolite_classify___golden_choices=(refuse warn off)
 _shtab_leukolite_evaluate___golden_choices=(refuse warn off)
 _shtab_leukolite_bulk___golden_choices=(refuse off)
 _shtab_leukolite_completion_pos_0_choices=(bash zsh fish)
-_shtab_leukolite_pos_0_choices=(classify evaluate gate bench doctor bulk info completion)
+_shtab_leukolite_pos_0_choices=(classify evaluate gate bench doctor adapt bulk info completion)
 
 _shtab_leukolite_classify_pos_0_nargs=+
 _shtab_leukolite_classify__h_nargs=0
@@ -73,6 +81,9 @@ _shtab_leukolite_doctor__h_nargs=0
 _shtab_leukolite_doctor___help_nargs=0
 _shtab_leukolite_doctor___debug_nargs=0
 _shtab_leukolite_doctor___json_nargs=0
+_shtab_leukolite_adapt__h_nargs=0
+_shtab_leukolite_adapt___help_nargs=0
+_shtab_leukolite_adapt___debug_nargs=0
 _shtab_leukolite_bulk__h_nargs=0
 _shtab_leukolite_bulk___help_nargs=0
 _shtab_leukolite_bulk___debug_nargs=0

@@ -50,7 +50,7 @@ function _shtab_leukolite_using
   test "$_shtab_leukolite_cmdpath" = "$argv"
 end
 
-set -g _shtab_leukolite_commands classify evaluate gate bench doctor bulk info completion
+set -g _shtab_leukolite_commands classify evaluate gate bench doctor adapt bulk info completion
 set -g _shtab_leukolite_opts_with_value --actors --candidate --data --explain --format --golden --groups --html --json --junit --labels --latency --markdown --min-secs --model --num-runs --num-threads --output --policy --predictions --reference --report --result-json --shard-size --split --threshold --top-k --warmup-runs -k -m -o -t
 
 complete -c leukolite -e
@@ -62,7 +62,7 @@ complete -c leukolite -n _shtab_leukolite_using -l version -d 'show program'"'"'
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a classify -d 'name the cell in each image'
 complete -c leukolite -n '_shtab_leukolite_using classify' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l debug -d 'show the traceback of an error'
-complete -c leukolite -n '_shtab_leukolite_using classify' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle (default: the one shipped with leukolite)'
+complete -c leukolite -n '_shtab_leukolite_using classify' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set'"'"'s'
 complete -c leukolite -n '_shtab_leukolite_using classify' -l format -xka "table json jsonl csv" -d format
 complete -c leukolite -n '_shtab_leukolite_using classify' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of standard output'
 complete -c leukolite -n '_shtab_leukolite_using classify' -s t -l threshold -x -d 'no label below this confidence (default: card'"'"'s)'
@@ -75,7 +75,7 @@ complete -c leukolite -n '_shtab_leukolite_using classify; and test $_shtab_leuk
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a evaluate -d 'measure a bundle on labelled images'
 complete -c leukolite -n '_shtab_leukolite_using evaluate' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using evaluate' -l debug -d 'show the traceback of an error'
-complete -c leukolite -n '_shtab_leukolite_using evaluate' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle (default: the one shipped with leukolite)'
+complete -c leukolite -n '_shtab_leukolite_using evaluate' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set'"'"'s'
 complete -c leukolite -n '_shtab_leukolite_using evaluate' -l data -xka "(__fish_complete_directories)" -d '<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle'"'"'s root'
 complete -c leukolite -n '_shtab_leukolite_using evaluate' -l split -x -d split
 complete -c leukolite -n '_shtab_leukolite_using evaluate' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write the EvalReport there'
@@ -99,7 +99,7 @@ complete -c leukolite -n '_shtab_leukolite_using gate' -l data -xka "(__fish_com
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a bench -d 'measure a bundle'"'"'s latency and memory on this device'
 complete -c leukolite -n '_shtab_leukolite_using bench' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using bench' -l debug -d 'show the traceback of an error'
-complete -c leukolite -n '_shtab_leukolite_using bench' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle (default: the one shipped with leukolite)'
+complete -c leukolite -n '_shtab_leukolite_using bench' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set'"'"'s'
 complete -c leukolite -n '_shtab_leukolite_using bench' -l num-runs -x -d 'at least so many runs (default: 50)'
 complete -c leukolite -n '_shtab_leukolite_using bench' -l warmup-runs -x -d 'at least so many before (default: 1)'
 complete -c leukolite -n '_shtab_leukolite_using bench' -l min-secs -x -d 'at least so long (default: 1)'
@@ -109,10 +109,19 @@ complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npo
 complete -c leukolite -n '_shtab_leukolite_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using doctor' -l debug -d 'show the traceback of an error'
 complete -c leukolite -n '_shtab_leukolite_using doctor' -l json -d 'print one JSON object'
+complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a adapt -d 'fit a bundle to a new microscope, from a few labelled cells'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -s h -l help -d 'show this help message and exit'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l debug -d 'show the traceback of an error'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set'"'"'s'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l data -xka "(__fish_complete_directories)" -d '<CLASS>/*: from 10 to 25 different cells a class'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l split -x -d 'where DIR holds several, such as <SPLIT>/<CLASS>/*'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l groups -xka "(__fish_complete_path (commandline -ct))" -d 'which images show the same cell'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the adapted bundle there'
+complete -c leukolite -n '_shtab_leukolite_using adapt' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write all figures there'
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a bulk -d 'classify a whole collection on Ray Data, into Parquet (extra `cluster`)'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -l debug -d 'show the traceback of an error'
-complete -c leukolite -n '_shtab_leukolite_using bulk' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle (default: the one shipped with leukolite)'
+complete -c leukolite -n '_shtab_leukolite_using bulk' -s m -l model -xka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle; `portable`, shipped for other microscopes; or `field` (default), the public set'"'"'s'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -l actors -x -d 'how many classify at once (default: Ray'"'"'s CPUs)'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -l shard-size -x -d 'images in a Parquet file (default: 1000)'
 complete -c leukolite -n '_shtab_leukolite_using bulk' -l golden -xka "refuse off" -d 'what to do when the model does not give the golden output of its card here (default: refuse it)'
@@ -121,7 +130,7 @@ complete -c leukolite -n '_shtab_leukolite_using bulk; and test $_shtab_leukolit
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a info -d 'print the card inside a bundle as JSON'
 complete -c leukolite -n '_shtab_leukolite_using info' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using info' -l debug -d 'show the traceback of an error'
-complete -c leukolite -n '_shtab_leukolite_using info; and test $_shtab_leukolite_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a .tflite bundle (default: the one shipped)'
+complete -c leukolite -n '_shtab_leukolite_using info; and test $_shtab_leukolite_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'as for -m'
 complete -c leukolite -n '_shtab_leukolite_using; and test $_shtab_leukolite_npos -eq 0' -a completion -d 'print what lets a shell complete leukolite'"'"'s options and files'
 complete -c leukolite -n '_shtab_leukolite_using completion' -s h -l help -d 'show this help message and exit'
 complete -c leukolite -n '_shtab_leukolite_using completion' -l debug -d 'show the traceback of an error'

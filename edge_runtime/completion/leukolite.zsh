@@ -10,6 +10,7 @@
 
 _shtab_leukolite_commands() {
   local _commands=(
+    adapt:'fit a bundle to a new microscope, from a few labelled cells'
     bench:'measure a bundle'"'"'s latency and memory on this device'
     bulk:'classify a whole collection on Ray Data, into Parquet (extra `cluster`)'
     classify:'name the cell in each image'
@@ -31,10 +32,24 @@ _shtab_leukolite_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_leukolite_defaults_added=0
 
+_shtab_leukolite_adapt_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show the traceback of an error]"
+  {-m,--model}"[a .tflite bundle\; \`portable\`, shipped for other microscopes\; or \`field\` (default), the public set\'s]:model:_files"
+  "--data[\<CLASS\>\/\*\: from 10 to 25 different cells a class]:DIR:_files -/"
+  "--split[where DIR holds several, such as \<SPLIT\>\/\<CLASS\>\/\*]:split:"
+  "--groups[which images show the same cell]:FILE.csv:_files"
+  {-o,--output}"[write the adapted bundle there]:MODEL:_files"
+  "--report[write all figures there]:FILE.json:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_leukolite_adapt_defaults_added=0
+
 _shtab_leukolite_bench_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show the traceback of an error]"
-  {-m,--model}"[a .tflite bundle (default\: the one shipped with leukolite)]:model:_files"
+  {-m,--model}"[a .tflite bundle\; \`portable\`, shipped for other microscopes\; or \`field\` (default), the public set\'s]:model:_files"
   "--num-runs[at least so many runs (default\: 50)]:N:"
   "--warmup-runs[at least so many before (default\: 1)]:N:"
   "--min-secs[at least so long (default\: 1)]:S:"
@@ -48,7 +63,7 @@ _shtab_leukolite_bench_defaults_added=0
 _shtab_leukolite_bulk_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show the traceback of an error]"
-  {-m,--model}"[a .tflite bundle (default\: the one shipped with leukolite)]:model:_files"
+  {-m,--model}"[a .tflite bundle\; \`portable\`, shipped for other microscopes\; or \`field\` (default), the public set\'s]:model:_files"
   "--actors[how many classify at once (default\: Ray\'s CPUs)]:N:"
   "--shard-size[images in a Parquet file (default\: 1000)]:N:"
   "--golden[what to do when the model does not give the golden output of its card here (default\: refuse it)]:golden:(refuse off)"
@@ -62,7 +77,7 @@ _shtab_leukolite_bulk_defaults_added=0
 _shtab_leukolite_classify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show the traceback of an error]"
-  {-m,--model}"[a .tflite bundle (default\: the one shipped with leukolite)]:model:_files"
+  {-m,--model}"[a .tflite bundle\; \`portable\`, shipped for other microscopes\; or \`field\` (default), the public set\'s]:model:_files"
   "--format[format]:format:(table json jsonl csv)"
   {-o,--output}"[write there instead of standard output]:FILE:_files"
   {-t,--threshold}"[no label below this confidence (default\: card\'s)]:threshold:"
@@ -98,7 +113,7 @@ _shtab_leukolite_doctor_defaults_added=0
 _shtab_leukolite_evaluate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show the traceback of an error]"
-  {-m,--model}"[a .tflite bundle (default\: the one shipped with leukolite)]:model:_files"
+  {-m,--model}"[a .tflite bundle\; \`portable\`, shipped for other microscopes\; or \`field\` (default), the public set\'s]:model:_files"
   "--data[\<SPLIT\>\/\<CLASS\>\/\*, \<CLASS\>\/\*, or Kaggle\'s root]:DIR:_files -/"
   "--split[split]:split:"
   "--report[write the EvalReport there]:FILE.json:_files"
@@ -132,7 +147,7 @@ _shtab_leukolite_gate_defaults_added=0
 _shtab_leukolite_info_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show the traceback of an error]"
-  ":a .tflite bundle (default\: the one shipped):_files"
+  ":as for -m:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -157,6 +172,7 @@ _shtab_leukolite() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_leukolite-$line[1]:"
       case $line[1] in
+        adapt) _arguments -C -s $_shtab_leukolite_adapt_options ;;
         bench) _arguments -C -s $_shtab_leukolite_bench_options ;;
         bulk) _arguments -C -s $_shtab_leukolite_bulk_options ;;
         classify) _arguments -C -s $_shtab_leukolite_classify_options ;;

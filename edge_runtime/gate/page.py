@@ -1,4 +1,4 @@
-"""The verdict as one HTML page that needs no other file, no script and no network."""
+"""The verdict as an HTML page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -9,25 +9,19 @@ from edge_runtime.gate import columns
 from edge_runtime.gate.changes import Change, changes
 from edge_runtime.gate.svg import COLORS, draw_intervals
 from edge_runtime.gate.verdict import Verdict
+from edge_runtime.page import NOTICE, cell, first_row, page, table
 from edge_runtime.report import EvalReport
 from edge_runtime.thumbnail import thumbnail
 
-NOTICE = "Research use only; not a medical device."
 MOST_CHANGES = 200  # a sheet that is still read, and a page of some megabytes at most
 
 _HEIGHT_PX, _WIDTH_PX = 96, 128  # of a picture
 _STYLE = """
-body { font: 15px/1.5 sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-h1 { color: #fff; padding: .4rem .8rem; font-size: 1.4rem } h2 { margin-top: 2.2rem; font-size: 1.15rem }
-table { border-collapse: collapse; margin: .6rem 0 } td, th { border: 1px solid #ccc; padding: .2rem .55rem }
-th { background: #f6f6f6; text-align: left } td.number, th.number { text-align: right; white-space: nowrap }
+h1 { color: #fff; padding: .4rem .8rem; font-size: 1.4rem }
 .side { display: flex; flex-wrap: wrap; gap: 2rem } .sheet { display: flex; flex-wrap: wrap; gap: .8rem }
-.matrix { font-size: .8rem } .matrix td { text-align: right } .scroll { overflow-x: auto } svg text { font-size: 12px }
+.matrix { font-size: .8rem } .matrix td { text-align: right }
 figure { margin: 0; width: 130px } figcaption { font-size: .72rem; overflow-wrap: anywhere; line-height: 1.25 }
-h3 { font-size: .95rem } .note { color: #555; font-size: .88rem }
 """
-# The page loads nothing, whatever a file name in it may say.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def to_html(
@@ -42,25 +36,19 @@ def to_html(
     color = COLORS[verdict.verdict]
     sections = [
         f'<h1 style="background:{color}">{escape(columns.summary(verdict))}</h1><p>{NOTICE}</p>',
-        _table(("", ""), [(name, str(value)) for name, value in about.items()]),
+        table(("", ""), [(name, str(value)) for name, value in about.items()]),
         "<h2>Rules, worst first</h2>",
         _rules(verdict),
         "<h2>Intervals</h2>",
         _intervals(verdict),
         "<h2>What stands behind them</h2>",
-        _table(columns.BEHIND, columns.behind_rows(verdict), numbers=range(1, len(columns.BEHIND))),
+        table(columns.BEHIND, columns.behind_rows(verdict), numbers=range(1, len(columns.BEHIND))),
         *(f'<p class="note">{escape(note)}</p>' for note in columns.notes(verdict)),
         "<h2>Confusion matrices</h2><p>Rows: the true class; columns: the answer; shaded by the share of the row.</p>",
         f'<div class="side">{_matrix("reference", reference)}{_matrix("candidate", candidate)}</div>',
         _changed(changes(candidate, reference), images),
     ]
-    head = (
-        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(columns.summary(verdict))}</title>'
-        f"<style>{_STYLE}</style>"
-    )
-    page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{chr(10).join(sections)}</body></html>\n'
-    return page.encode("utf-8", "backslashreplace")
+    return page(columns.summary(verdict), sections, style=_STYLE)
 
 
 def _rules(verdict: Verdict) -> str:
@@ -68,9 +56,9 @@ def _rules(verdict: Verdict) -> str:
     rows = []
     for row in columns.rule_rows(verdict):
         cells = [f'<td style="color:{COLORS[row[0]]}"><b>{row[0]}</b></td>']
-        cells += [_cell(text, number=at in (3, 4, 5)) for at, text in enumerate(row) if at]
+        cells += [cell(text, number=at in (3, 4, 5)) for at, text in enumerate(row) if at]
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="scroll"><table>{_heads(columns.RULES, (3, 4, 5))}{"".join(rows)}</table></div>'
+    return f'<div class="scroll"><table>{first_row(columns.RULES, (3, 4, 5))}{"".join(rows)}</table></div>'
 
 
 def _intervals(verdict: Verdict) -> str:
@@ -121,7 +109,7 @@ def _changed(found: Sequence[Change], images: Mapping[str, str] | None) -> str:
     shown = found[:MOST_CHANGES]
     if images is None:
         rows = [(each.kind, each.true, each.reference or "-", each.candidate or "-", each.path) for each in shown]
-        body = _table(("", "true", "reference", "candidate", "image"), rows) if rows else ""
+        body = table(("", "true", "reference", "candidate", "image"), rows) if rows else ""
         return f"{title}<p>{meaning} Give --data to see them.</p>{body}"
     return (
         f'{title}<p>{meaning}</p><div class="sheet">{"".join(_figure(each, images[each.path]) for each in shown)}</div>'
@@ -134,24 +122,3 @@ def _figure(change: Change, path: str) -> str:
     picture = thumbnail(path, height_px=_HEIGHT_PX, width_px=_WIDTH_PX)
     caption = f"<b>{escape(show(said))}</b><br>{escape(show(change.path))}"
     return f'<figure><img alt="{escape(show(said))}" src="{picture}"><figcaption>{caption}</figcaption></figure>'
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:
-    """A plain table; those columns hold numbers."""
-    aligned = set(numbers)
-    body = "".join(
-        f"<tr>{''.join(_cell(text, number=at in aligned) for at, text in enumerate(row))}</tr>" for row in rows
-    )
-    return f'<div class="scroll"><table>{_heads(heads, aligned) if any(heads) else ""}{body}</table></div>'
-
-
-def _heads(names: Sequence[str], numbers: Iterable[int]) -> str:
-    """The first row."""
-    aligned = set(numbers)
-    cells = (f"<th{' class=number' if at in aligned else ''}>{escape(name)}</th>" for at, name in enumerate(names))
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _cell(text: str, *, number: bool) -> str:
-    """A cell of a table."""
-    return f"<td{' class=number' if number else ''}>{escape(show(text))}</td>"

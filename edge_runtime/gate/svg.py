@@ -1,17 +1,14 @@
-"""Intervals drawn as SVG, which an HTML page holds without another file."""
+"""The intervals of a verdict, drawn."""
 
-import math
 from collections.abc import Callable, Sequence
-from html import escape
 
-from edge_runtime.errors import show
+from edge_runtime import svg
 from edge_runtime.gate.verdict import FAIL, INCONCLUSIVE, PASS, Rule
 
 COLORS = {PASS: "#1a7f37", INCONCLUSIVE: "#9a6700", FAIL: "#cf222e"}  # green, amber, red; the sign says it as well
 SIGNS = {PASS: "pass", INCONCLUSIVE: "?", FAIL: "FAIL"}
 
 _ROW_PX, _LEFT_PX, _PLOT_PX, _RIGHT_PX = 26, 250, 560, 70
-_TICKS = 6  # at most as many lengths between the numbers below
 
 
 def draw_intervals(rules: Sequence[Rule], *, title: str) -> str:
@@ -25,8 +22,7 @@ def draw_intervals(rules: Sequence[Rule], *, title: str) -> str:
     parts = [_axis(low, high, across=across, bottom=_ROW_PX * len(rules) + 4)]
     parts += [_row(rule, across=across, top=_ROW_PX * number) for number, rule in enumerate(rules)]
     width = _LEFT_PX + _PLOT_PX + _RIGHT_PX
-    head = f'<svg role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-    return f"{head}<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    return svg.picture(parts, width=width, height=height, title=title)
 
 
 def _range(rules: Sequence[Rule]) -> tuple[float, float]:
@@ -43,23 +39,19 @@ def _row(rule: Rule, *, across: Callable[[float], float], top: float) -> str:
     worse = (_LEFT_PX, limit - _LEFT_PX) if rule.name.startswith("min_") else (limit, _LEFT_PX + _PLOT_PX - limit)
     low, high = (across(end) for end in rule.ci95 or (rule.observed, rule.observed))
     return (
-        f'<text x="{_LEFT_PX - 10}" y="{middle + 4:.1f}" text-anchor="end">{escape(show(rule.name))} '
-        f"{escape(show(rule.label))}</text>"
+        f"{svg.text(_LEFT_PX - 10, middle + 4, f'{rule.name} {rule.label}', anchor='end')}"
         f'<rect x="{worse[0]:.1f}" y="{top + 2}" width="{worse[1]:.1f}" height="{_ROW_PX - 4}" fill="#eee"/>'
         f'<path d="M{limit:.1f} {top + 2}v{_ROW_PX - 4}" stroke="#222" stroke-width="2"/>'
         f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="{color}" stroke-width="3"/>'
         f'<circle cx="{seen:.1f}" cy="{middle}" r="4.5" fill="{color}"/>'
-        f'<text x="{_LEFT_PX + _PLOT_PX + 8}" y="{middle + 4:.1f}" fill="{color}">{SIGNS[rule.verdict]}</text>'
+        f"{svg.text(_LEFT_PX + _PLOT_PX + 8, middle + 4, SIGNS[rule.verdict], fill=color)}"
     )
 
 
 def _axis(low: float, high: float, *, across: Callable[[float], float], bottom: float) -> str:
     """Round numbers below the lines."""
-    power = 10 ** math.floor(math.log10((high - low) / _TICKS))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor * _TICKS >= high - low)
-    values = [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
     return "".join(
         f'<path d="M{across(v):.1f} 0v{bottom}" stroke="#ddd"/>'
-        f'<text x="{across(v):.1f}" y="{bottom + 16}" text-anchor="middle">{v:.6g}</text>'
-        for v in values
+        f"{svg.text(round(across(v), 1), bottom + 16, f'{v:.6g}', anchor='middle')}"
+        for v in svg.ticks(low, high)
     )

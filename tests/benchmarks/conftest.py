@@ -12,6 +12,7 @@ from benchmarks.memory import Measurement, Naive, Report
 from edge_runtime.files import write_json
 from edge_runtime.gate import judge
 from edge_runtime.report import EvalReport, Outcome, summarize
+from tests.benchmarks.measured import UNIT_MS, entry, run
 
 LABELS = ("BASO|PHIL", "MONOCYTE", "NEUTROPHIL")  # a bar in a name must not end a cell of a table
 MEDIANS_MS = {
@@ -51,36 +52,19 @@ def evaluation() -> Callable[..., EvalReport]:
 
 
 def benchmark_run(**changes: Any) -> dict[str, Any]:
-    """A run as pytest-benchmark writes it: three samples each, skewed as latencies are."""
+    """A run of both models, two processes each, with those medians."""
     entries = [
-        {
-            "group": stage,
-            "name": f"test_{stage}[{role}]",
-            "extra_info": {
-                "stage": stage,
-                "role": role,
-                "variant": {"int8": "int8_qat"}.get(role, role),
-                "model_file": f"{role}.tflite",
-                "model_sha256": f"model of {'int8_qat' if role == 'int8' else role}",
-                "training_seed": 7,
-                "rehearsal": False,
-                "uses_delegate": True,
-                "input_px": [12, 16],
-                "image": "a.jpeg",
-                "image_sha256": "def",
-                "num_threads": 1,
-            },
-            "stats": {"data": [3e-3 * median, 1e-3 * median, 0.9e-3 * median]},
-        }
+        entry(
+            [median / UNIT_MS] * 2,
+            stage=stage,
+            role=role,
+            variant={"int8": "int8_qat"}.get(role, role),
+            model_file=f"{role}.tflite",
+            model_sha256=f"model of {'int8_qat' if role == 'int8' else role}",
+        )
         for (stage, role), median in MEDIANS_MS.items()
     ]
-    run = {
-        "benchmarks": entries[::-1],
-        "machine_info": {"machine": "aarch64"},
-        "machine_state": {"load_1min_at_start": 0.1, "cpus": 4},
-        "provenance": {"commit": "c0ffee", "started": "2024-05-01T00:00:00Z", "platform": {"cpu": "a CPU"}},
-    }
-    return {**run, **changes}
+    return run(*entries[::-1], **changes)
 
 
 @pytest.fixture
@@ -102,7 +86,7 @@ class Left:
     int8: Path
     float32: Path
     verdict: Path
-    latency: Path
+    results: Path
     history: Path
 
 

@@ -1,7 +1,6 @@
 """The test behind `compare`: by hand, and by simulation on recorded noise. No wall clock is asked."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,15 +102,9 @@ def test_only_what_both_have_is_compared(suites):
 def test_runs_that_cannot_be_compared_are_refused(suites, refused):
     good = suites(entry(OLD))
     for other, match in (
-        (
-            replace(good, schema_version=1),
-            "NEW to be a run of schema 2, with a reference workload, got one of schema 1",
-        ),
         (suites(entry(OLD, role="other")), "measurements that both runs have, got none"),
         (suites(entry(OLD, image_sha256="other")), "both runs on the same picture, got def and other"),
         (suites(entry(OLD[:1])), "at least 2 repetitions in both runs.*got 5 and 1"),
     ):
         with refused(match):
             compare(good, other)
-    with refused("OLD to be a run of schema 2"):
-        compare(replace(good, schema_version=3), good)

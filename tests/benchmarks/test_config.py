@@ -26,11 +26,23 @@ def test_bundles_are_called_by_their_files():
 
 
 @pytest.mark.parametrize(
+    ("given", "role", "file"),
+    [
+        ("cell-int8=x/leukolite-int8.tflite", "cell-int8", "x/leukolite-int8.tflite"),
+        ("a=b.tflite", "a", "b.tflite"),
+        ("x/a=b.tflite", "a=b", "x/a=b.tflite"),  # part of a path is no name
+    ],
+)
+def test_bundles_may_be_given_names(given, role, file):
+    assert by_role(None, None, [Path(given)]) == {role: Path(file)}
+
+
+@pytest.mark.parametrize(
     ("bundles", "match"),
     [
         ((None, None, []), "got none; name some with --bundle"),
-        ((Path("a"), None, [Path("leukolite-int8.tflite")]), "got two named int8; rename one"),
-        ((None, None, [Path("a/m.tflite"), Path("b/m.tflite")]), "got two named m; rename one"),
+        ((Path("a"), None, [Path("leukolite-int8.tflite")]), "got two named int8; name one as NAME=FILE"),
+        ((None, None, [Path("a/m.tflite"), Path("b/m.tflite")]), "got two named m; name one as NAME=FILE"),
     ],
 )
 def test_bundles_that_cannot_be_told_apart_are_refused(refused, bundles, match):

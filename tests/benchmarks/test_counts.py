@@ -24,7 +24,15 @@ def test_what_is_missed_is_said():
     assert "Pi 5" not in text
 
 
+def test_every_model_stands_beside_the_first_one():
+    kept = [board(**{"shipped int8": model(invoke=4_000_000), "cell int8": model(invoke=1_000_000)})]
+    text = counts.since(kept, [board(**{"first int8": model(invoke=4_000_000)})])
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in text.splitlines()[2:]]
+    assert rows == [["first int8", "4.00", ""], ["shipped int8", "4.00", "+0%"], ["cell int8", "1.00", "-75%"]]
+
+
 def test_the_page_has_what_is_kept():
-    figures = counts.figures([reference.load(name) for name in BOARDS])
+    first = [reference.load(name, reference.FIRST) for name in BOARDS]
+    figures = counts.figures([reference.load(name) for name in BOARDS], first=first)
     for name, text in figures.items():
         assert readme.is_current(PAGE, name, text), f"{name}: run `python -m benchmarks references --readme {PAGE}`"

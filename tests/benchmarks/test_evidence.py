@@ -45,7 +45,7 @@ def test_a_verdict_on_another_report_is_refused(left, evaluation, refused):
         gather(left)
 
 
-@pytest.mark.parametrize("name", ["int8", "float32", "verdict", "latency", "history"])
+@pytest.mark.parametrize("name", ["int8", "float32", "verdict", "results", "history"])
 def test_a_missing_file_is_refused_by_its_name(left, tmp_path, refused, name):
     with refused("absent"):
         gather(left, **{name: tmp_path / "absent"})

@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
 from benchmarks import latency
 from tests.benchmarks.conftest import MEDIANS_MS, benchmark_run
+from tests.benchmarks.measured import entry
 
 
 def test_medians_are_those_of_the_raw_samples(run_file):
@@ -12,51 +15,37 @@ def test_medians_are_those_of_the_raw_samples(run_file):
 
 
 def test_spread(run_file):
-    found = latency.load_suite(run_file()).find("decode", "int8")
-    assert found.iqr_ms == pytest.approx(2.1)  # from 1.9 to 4.0 by linear interpolation of 1.8, 2.0, 6.0
-    assert found.statistics.p90_ms == pytest.approx(5.2)
+    entries = [entry([1.0])]
+    entries[0]["stats"]["data"] = [2e-3, 1.8e-3, 6e-3, 2e-3]
+    found = latency.load_suite(run_file(benchmarks=entries)).measurements[0]
+    assert found.iqr_ms == pytest.approx(1.05)  # from 1.95 to 3.0 by linear interpolation of 1.8, 2.0, 2.0, 6.0
+    assert found.statistics.p90_ms == pytest.approx(4.8)
+
+
+def test_ratios_are_of_each_process_and_their_median_is_the_run_s(run_file):
+    found = latency.load_suite(run_file(benchmarks=[entry([3.0, 1.0, 2.0])])).measurements[0]
+    assert found.ratios == pytest.approx((3.0, 1.0, 2.0))
+    assert found.ratio == pytest.approx(2.0)
+
+
+def test_what_a_run_lacks_is_not_found(run_file):
+    suite = latency.load_suite(run_file(benchmarks=[entry([1.0])]))
+    assert suite.find("invoke", "int8") is suite.measurements[0]
+    assert suite.find("decode", "int8") is None
 
 
 @pytest.mark.parametrize(
-    ("stage", "role", "base", "expected"),
-    [
-        ("invoke", "int8", ("decode", "int8"), 0.5),
-        ("invoke", "int8", ("invoke", "float32"), 0.25),
-        ("end_to_end", "float32", ("decode", "int8"), 3.0),
-        ("decode", "int8", ("decode", "int8"), 1.0),
-    ],
+    ("changes", "schema"),
+    [({"schema_version": 1}, "of schema 1"), ({"schema_version": "3"}, "of schema '3'"), (None, "that names none")],
 )
-def test_ratios(run_file, stage, role, base, expected):
-    suite = latency.load_suite(run_file())
-    assert suite.ratio(suite.find(stage, role), stage=base[0], role=base[1]) == pytest.approx(expected)
-
-
-def test_part_of_a_run_has_no_ratio_to_what_it_lacks(run_file):
-    entries = [entry for entry in benchmark_run()["benchmarks"] if entry["name"] == "test_invoke[int8]"]
-    suite = latency.load_suite(run_file(benchmarks=entries))
-    assert suite.find("decode", "int8") is None
-    assert suite.ratio(suite.measurements[0], stage="decode", role="int8") is None
-    assert "none" in latency.to_markdown(suite)
-
-
-def test_table_gives_every_time_beside_its_ratios(run_file):
-    text = latency.to_markdown(latency.load_suite(run_file()))
-    row = next(line for line in text.splitlines() if line.startswith("| invoke") and "int8_qat" in line)
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["invoke", "int8_qat", "1.000", "1.050", "2.600", "3", "0.50 x", "0.25 x"]
-    assert "/ int8 decode" in text
-    assert "noise" in text
-    assert "busy" not in text
-    assert "XNNPACK" not in text
-
-
-def test_table_says_what_spoils_a_run(run_file):
-    run = benchmark_run(machine_state={"load_1min_at_start": 3.5, "cpus": 4})
-    for entry in run["benchmarks"]:
-        entry["extra_info"]["uses_delegate"] = entry["extra_info"]["role"] == "int8"
-    text = latency.to_markdown(latency.load_suite(run_file(**run)))
-    assert "busy" in text
-    assert "Without XNNPACK: float32." in text
+def test_another_schema_is_refused(run_file, tmp_path, refused, changes, schema):
+    fields = benchmark_run(**(changes or {}))
+    if changes is None:  # as runs of the first version are
+        del fields["schema_version"]
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(fields))
+    with refused(f"a run of schema 2, with a reference workload, at .*other.json, got one {schema}.*; measure"):
+        latency.load_suite(path)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +56,10 @@ def test_table_says_what_spoils_a_run(run_file):
         {"benchmarks": [{}]},
         {"benchmarks": [{"extra_info": {}, "stats": {"data": [1.0]}}]},
         {"machine_info": None},
+        {"machine_state": {"cpus": 2}},
+        {"benchmarks": [entry([1.0], accuracy=0.9)]},
+        {"benchmarks": [entry([1.0], accuracy={"accuracy": 1.9, "accuracy_ci95_by_source": None})]},
+        {"benchmarks": [entry([1.0], accuracy={"accuracy": 0.9, "accuracy_ci95_by_source": [0.1]})]},
         {"provenance": 3},
     ],
 )

@@ -16,6 +16,15 @@ def test_says_what_is_measured(bundle):
     assert about["input_px"] == [12, 16]
     assert about["model_sha256"] == made.classifier.digest
     assert about["training_seed"] is None
+    assert (about["view"], about["accuracy"]) == ("field", None)
+
+
+def test_what_the_card_tells_of_accuracy_goes_with_the_measurement(tmp_path):
+    path = tmp_path / "told.tflite"
+    told = {"accuracy": 0.9, "accuracy_ci95_by_source": [0.8, 1.0], "n": 10, "split": "TEST", "per_class": {}}
+    path.write_bytes(bundle_bytes(accuracy=told))
+    about = subject.load(path, role="int8", picture=picture.generate()).about("invoke")
+    assert about["accuracy"] == {**{name: told[name] for name in told if name != "per_class"}, "data_sha256": None}
 
 
 def test_a_model_in_the_wrong_role_is_refused(bundle, float_bundle, refused):

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from convert.bundle import describe, input_of, make_bundle, summary
+from convert.bundle import describe, input_of, make_bundle
 from convert.config import Settings
 from convert.metadata import METADATA_NAME
 from edge_runtime.card import load_card
@@ -14,6 +14,7 @@ from edge_runtime.dataset import open_dataset
 from edge_runtime.evaluation import evaluate
 from edge_runtime.golden import matches
 from edge_runtime.model import Model
+from edge_runtime.report import summary
 from tests import tiny_model
 from tests.flat import bare
 

@@ -142,7 +142,7 @@ def test_a_model_that_answers_nan_has_nothing_to_explain_with(monkeypatch):
 
 def test_a_model_of_another_kind_is_refused_and_goes_on_classifying(bundle, picture, refused):
     classifier, path = Classifier(bundle), picture("a.png", color="RED")
-    with refused(f"global max-pooling, .+ in {bundle}, .+ got AVERAGE_POOL_2D to 'tensor2'; explain with"):
+    with refused(f"global max-pooling, .+ in {bundle}, .+ got AVERAGE_POOL_2D to 'tensor2'; use a model that"):
         classifier.explain(path)
     assert classifier.classify(path).label == "RED"
 

@@ -5,12 +5,15 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_runtime.graph import Tensor, read_graph, with_outputs
+from edge_runtime.card import read_model
+from edge_runtime.graph import Tensor, alone, read_graph, with_outputs
 from edge_runtime.model import Model
 from tests import tiny_model
 from tests.convert.graphs import edited
+from tests.environments import CHECKOUT
 
 MODEL = tiny_model.model_bytes()
+CELL = CHECKOUT / "reports" / "cell" / "bundles" / "leukolite-int8.tflite"
 
 
 @pytest.mark.parametrize("quantized", [True, False])
@@ -139,3 +142,35 @@ def test_further_outputs_come_behind_the_model_s_own_and_change_nothing(quantize
     assert values.shape == real.shape == mean.shape[1:]
     # The mean of 192 pixels, rounded to one of 256 steps in int8.
     assert np.abs(real.ravel() - picture.mean(axis=(0, 1)) / 255).max() <= (0.5 / 255 + 1e-6 if quantized else 1e-6)
+
+
+@pytest.mark.parametrize(
+    "content", [MODEL, tiny_model.model_bytes(quantized=False), read_model(CELL)], ids=["int8", "float32", "cell view"]
+)
+def test_every_operator_alone_gives_to_the_byte_what_it_gives_in_its_graph(content):
+    graph = read_graph(content)
+    whole = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
+    whole.allocate_tensors()
+    (picture,) = whole.get_input_details()
+    random = np.random.default_rng(1)
+    whole.set_tensor(picture["index"], random.integers(0, 256, picture["shape"], dtype=np.uint8))
+    whole.invoke()
+    for number, operator in enumerate(graph.operators):
+        one = Interpreter(model_content=alone(content, number))
+        one.allocate_tensors()
+        given = [each for each in operator.inputs if each is not None and not each.constant]
+        for tensor, details in zip(given, one.get_input_details(), strict=True):
+            one.set_tensor(details["index"], whole.get_tensor(tensor.index))
+        one.invoke()
+        for tensor, details in zip(operator.outputs, one.get_output_details(), strict=True):
+            assert (one.get_tensor(details["index"]) == whole.get_tensor(tensor.index)).all(), operator
+
+
+def test_of_what_is_not_the_operator_s_nothing_is_kept():
+    graph = read_graph(MODEL)
+    number = next(n for n, step in enumerate(graph.operators) if step.name != "FULLY_CONNECTED")
+    content = alone(MODEL, number)
+    (only,) = read_graph(content).operators
+    assert str(only) == str(graph.operators[number])
+    assert len(read_graph(content).tensors) == len(list(only.tensors()))
+    assert len(content) < len(MODEL)

@@ -1,6 +1,7 @@
 """What positions of a map look at is what moves them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -48,6 +49,13 @@ def test_what_moves_nothing_leaves_pixels_where_they_are():
     grid = trace(*chain("CAST", "QUANTIZE", "RELU"))
     assert grid.rows == grid.columns
     assert (grid.rows.first_px, grid.rows.step_px, grid.rows.reach_px, grid.rows.length) == (0.5, 1, 1, 8)
+
+
+def test_squares_that_become_channels_are_as_large_as_they_were():
+    """Two pixels a side, and again: four."""
+    grid = trace(*chain("SPACE_TO_DEPTH", "SPACE_TO_DEPTH", options=SimpleNamespace(blockSize=2)))
+    assert (grid.rows.first_px, grid.rows.step_px, grid.rows.reach_px) == (2.0, 4, 4)
+    assert grid.rows == grid.columns
 
 
 @pytest.mark.parametrize("names", [("SOFTMAX",), ("RELU", "TRANSPOSE"), ("MUL",), ("CONV_2D",)])

@@ -9,7 +9,7 @@ import pytest
 from edge_runtime.classifier import SHIPPED_MODEL
 from edge_runtime.errors import LeukoliteWarning
 from edge_runtime.files import sha256
-from edge_runtime.integrity import SUMS_NAME, read_sums, vouch
+from edge_runtime.integrity import SUMS_NAME, list_sum, read_sums, unlist_sum, vouch
 from tests.edge_runtime.conftest import one_line
 from tests.tiny_model import bundle_bytes
 
@@ -151,3 +151,23 @@ def test_commands_refuse_a_model_that_is_another_than_listed(leukolite, picture,
     status, out, errors = leukolite(command, path if command == "info" else picture("a.png"), model=path)
     assert (status, out) == (2, "")
     assert one_line(errors, WRONG)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "a model.tflite", "line\nbreak.tflite", "back\\slash.tflite"])
+def test_a_sum_is_noted_replaced_and_taken_out(tmp_path, name):
+    first, second, other = "1" * 64, "2" * 64, "3" * 64
+    unlist_sum(tmp_path / name)
+    assert not (tmp_path / SUMS_NAME).exists()
+    (tmp_path / SUMS_NAME).write_text(f"# kept\n{other} *other.tflite\n")
+    list_sum(tmp_path / name, first)
+    list_sum(tmp_path / name, second)
+    assert read_sums(tmp_path / SUMS_NAME) == {"other.tflite": other, name: second}
+    unlist_sum(tmp_path / name)
+    assert (tmp_path / SUMS_NAME).read_text() == f"# kept\n{other} *other.tflite\n"
+
+
+def test_sums_that_cannot_be_read_are_not_written_over(tmp_path, refused):
+    (tmp_path / SUMS_NAME).write_text("no sum\n")
+    with refused("lines of `sha256sum`"):
+        list_sum(tmp_path / "model.tflite", "1" * 64)
+    assert (tmp_path / SUMS_NAME).read_text() == "no sum\n"

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime.image import decode
-from edge_runtime.locate import Cell, locate
+from edge_runtime.locate import Cell, _regions, locate
 from train.drawing import render_field
 
 PURPLE, PALE, RED_CELL = (110, 60, 170), (220, 215, 205), (215, 165, 160)
@@ -140,3 +140,32 @@ def annotated(path) -> list[tuple[str, tuple[float, float, float, float]]]:
         )
         for item in ET.parse(path).findall("object")
     ]
+
+
+def flooded(stained):
+    """The regions by their definition: grown by a square up, down, left and right, and flooded over corners as well."""
+    height, width = stained.shape
+    grown = set()
+    for row, column in np.argwhere(stained).tolist():
+        grown |= {(row, column), (row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)}
+    grown = {(row, column) for row, column in grown if 0 <= row < height and 0 <= column < width}
+    while grown:
+        region, border = set(), {min(grown)}
+        while border:
+            grown -= border
+            region |= border
+            around = {
+                (row + down, column + right) for row, column in border for down in (-1, 0, 1) for right in (-1, 0, 1)
+            }
+            border = around & grown
+        rows, columns = zip(*(square for square in region if stained[square]), strict=True)
+        yield min(columns), min(rows), max(columns) + 1, max(rows) + 1, len(rows) / stained.size
+
+
+@pytest.mark.parametrize("share", [0, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
+def test_regions_are_what_a_flood_would_reach(share):
+    """Also in the same order, which decides between cells of the same size."""
+    draw = np.random.default_rng(int(100 * share))
+    for shape in [(1, 1), (1, 9), (9, 1), (2, 3), (12, 17), (12, 17), (12, 17), (30, 20)]:
+        stained = draw.random(shape) < share
+        assert _regions(stained) == list(flooded(stained))

@@ -1,3 +1,7 @@
+import platform
+import subprocess
+import sys
+
 import pytest
 
 from edge_runtime.memory import PROC, read_kb
@@ -20,3 +24,26 @@ def test_what_is_missing_or_malformed_is_none(tmp_path, text):
 
 def test_this_process_has_some():
     assert 1_000 < read_kb(PROC / "self" / "status", "VmRSS") <= read_kb(PROC / "self" / "status", "VmHWM")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps freed memory by its own rules")
+@pytest.mark.parametrize(("before", "faults"), [("", True), ("keep_freed()", False)])
+def test_what_is_kept_is_not_asked_for_again(before, faults):
+    """A megabyte, made and freed again and again, costs a page fault for each of its pages or none."""
+    code = f"""
+import resource
+from edge_runtime.memory import keep_freed
+{before}
+count = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def use():
+    for _ in range(50):
+        blocks = [bytearray(100_000) for _ in range(10)]
+        del blocks
+use()
+first = count()
+use()
+print(count() - first)
+"""
+    found = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    # 244 pages of 4 kB, 50 times: the half of that is far from both.
+    assert (found > 6_000) == faults

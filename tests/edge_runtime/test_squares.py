@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge_runtime.squares import shrink
+from edge_runtime.squares import median, shrink
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 5])
@@ -18,3 +18,13 @@ def test_squares_are_means_and_what_is_left_over_is_cut_off(side):
 @pytest.mark.parametrize("side", [16, 17, 60])
 def test_the_brightest_large_squares_do_not_overflow(side):
     assert (shrink(np.full((120, 120, 3), 255, np.uint8), side) == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (7,), (4800,), (3, 1), (3, 8), (3, 301)])
+@pytest.mark.parametrize("values", [3, 10**6])
+def test_medians_are_those_of_numpy(shape, values):
+    """To the bit: with few values most are equal, with many the mean of two must be rounded."""
+    numbers = np.random.default_rng(len(shape)).integers(0, values, shape).astype(np.float32) / np.float32(9)
+    found = median(numbers)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, np.median(numbers, axis=-1))

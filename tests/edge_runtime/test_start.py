@@ -23,6 +23,7 @@ CLASSIFYING = OURS | {
         *("bundle", "card", "classifier", "files", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
         *(
             "locate",
+            "memory",
             "model",
             "native",
             "parallel",

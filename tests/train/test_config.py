@@ -17,6 +17,8 @@ NAN = float("nan")
         (NetworkSettings, "widths", (16, 0)),
         (NetworkSettings, "strided", 0),
         (NetworkSettings, "zoom", 0.0),
+        (NetworkSettings, "space_to_depth", 0),
+        (NetworkSettings, "space_to_depth", 7),
         (NetworkSettings, "zoom", NAN),
         (NetworkSettings, "strided", 6),
         (NetworkSettings, "image_height_px", 0),
@@ -95,7 +97,7 @@ def test_where_nothing_is_held_out_nothing_can_choose_the_prior(refused, stage: 
 
 
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
-    assert set(PRESETS) == {"full", "cell", "quick"}
-    assert all(preset.augmentation == Augmentation() for preset in PRESETS.values())
-    assert PRESETS["full"].per_class == PRESETS["cell"].per_class == 0
+    assert set(PRESETS) == {"full", "cell", "portable", "quick"}
+    assert {name for name, preset in PRESETS.items() if preset.augmentation != Augmentation()} == {"portable"}
+    assert PRESETS["full"].per_class == PRESETS["cell"].per_class == PRESETS["portable"].per_class == 0
     assert PRESETS["quick"].per_class > 0

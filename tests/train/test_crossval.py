@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.shifts.pictures import held_out
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.groups import read_groups
 from edge_runtime.report import load_report
@@ -54,6 +55,12 @@ def test_no_fold_learns_from_a_group_that_it_answers(found, out, smear_root):
         assert learned | answered == set(group)
         seen += len(answered)
     assert seen == found.report.n
+
+
+@pytest.mark.parametrize("fold", range(FOLDS))
+def test_benchmarks_read_what_a_fold_held_out(found, out, fold):
+    names = {found.cells.images[int(index)].name for index in np.flatnonzero(found.cells.folds == fold)}
+    assert held_out(out, fold=fold) == names
 
 
 def test_answers_are_those_of_the_fold_s_own_network(found, out):

@@ -239,6 +239,16 @@ def test_first_convolution_halves_and_pooling_follows_all_but_first_and_last():
     assert shapes == [(12, 16), (12, 16), (6, 8), (6, 8)]
 
 
+def test_squares_of_pixels_may_become_channels_before_the_first_convolution():
+    settings = NetworkSettings(image_height_px=8, image_width_px=16, widths=(4,), space_to_depth=4)
+    model, seen = build_deployed(settings, classes=3), pixels(settings)
+    squares = keras.Model(model.inputs, model.get_layer("squares").output)(seen).numpy()
+    assert squares.shape == (4, 2, 4, 48)
+    assert (squares[:, 1, 2].reshape(4, 4, 4, 3) == seen[:, 4:8, 8:12]).all()
+    assert model.get_layer("tower0_conv0").output.shape[1:] == (1, 2, 4)
+    assert "squares" not in {layer.name for layer in build_deployed(NETWORK, classes=3).layers}
+
+
 def test_further_convolutions_may_halve_instead_of_pooling():
     settings = NetworkSettings(image_height_px=32, image_width_px=48, widths=(4, 4, 4, 4), strided=2)
     model = build_deployed(settings, classes=3)

@@ -32,6 +32,7 @@ def test_a_prior_may_be_left_to_the_run() -> None:
         ("--crop", 48, "network.crop_px"),
         ("--zoom", 0.5, "network.zoom"),
         ("--strided", 2, "network.strided"),
+        ("--space-to-depth", 4, "network.space_to_depth"),
         ("--epochs", 4, "float_stage.epochs"),
         ("--learning-rate", 0.5, "float_stage.learning_rate"),
         ("--weight-decay", 0.25, "float_stage.weight_decay"),

@@ -74,9 +74,10 @@ def test_other_splits_are_another_table():
     ]
 
 
+@pytest.mark.parametrize("side", [1, 2])
 @pytest.mark.parametrize("strided", [1, 2, 3])
-def test_multiply_adds_are_those_of_the_layers(strided):
-    settings = replace(SETTINGS.network, strided=strided)
+def test_multiply_adds_are_those_of_the_layers(strided, side):
+    settings = replace(SETTINGS.network, strided=strided, space_to_depth=side)
     model = network.build_deployed(settings, classes=4)
     wanted = 0
     for layer in model.layers:

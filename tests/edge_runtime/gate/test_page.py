@@ -1,6 +1,5 @@
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 
@@ -8,41 +7,11 @@ from edge_runtime.gate import judge
 from edge_runtime.gate.page import MOST_CHANGES, to_html
 from tests.edge_runtime.gate.conftest import ABOUT
 from tests.edge_runtime.gate.made import made
-
-
-class Page(HTMLParser):
-    """Tags that are open, and what was seen of each."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict]] = []
-        self.text = ""
-        self.feed(content.decode())
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br") and not self.get_starttag_text().endswith("/>"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in ("meta", "img", "br"):
-            assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def count(self, tag):
-        return sum(name == tag for name, _ in self.seen)
+from tests.pages import Page
 
 
 def page(verdict, *reports, images=None, about=ABOUT):
-    found = Page(to_html(verdict, *reports, about=about, images=images))
-    assert found.open == []
-    return found
+    return Page(to_html(verdict, *reports, about=about, images=images))
 
 
 def test_page_says_everything_and_needs_nothing_else(failed, pair_of):
@@ -51,9 +20,7 @@ def test_page_says_everything_and_needs_nothing_else(failed, pair_of):
     for said in ("gate: FAIL", "not a medical device", "new.tflite", "Drops against the reference", "own rates"):
         assert said in found.text
     assert found.count("svg") == 2
-    assert found.count("script") == 0
-    addresses = [value for _, attributes in found.seen for name, value in attributes.items() if name in ("src", "href")]
-    assert all(address.startswith("data:") for address in addresses)
+    found.needs_nothing_else()
 
 
 def test_both_confusion_matrices_are_there(failed, pair_of):

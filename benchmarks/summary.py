@@ -1,22 +1,25 @@
-"""The report of a finished run: how good, how sure, how fast, and where each figure comes from."""
+"""What a finished run amounts to: how good, how sure, what the gate says, and where each figure comes from.
+
+How fast is the report's (benchmarks/report).
+"""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import disputed, latency
+from benchmarks import disputed
 from benchmarks.evidence import Evidence
 from benchmarks.figures import draw_rates
+from benchmarks.report.content import REHEARSAL
 from edge_runtime.errors import show
 from edge_runtime.figures import draw_confusion
 from edge_runtime.files import write_atomic
 from edge_runtime.markdown import table
 from edge_runtime.metrics import wilson
+from edge_runtime.page import NOTICE
 from edge_runtime.report import EvalReport
 
-REPORT_NAME, CONFUSION_NAME, RATES_NAME = "report.md", "confusion.png", "rates.png"
-NOTICE = "Research use only; not a medical device."
-REHEARSAL = "REHEARSAL on generated pictures: none of these figures says anything about blood cells."
+SUMMARY_NAME, CONFUSION_NAME, RATES_NAME = "summary.md", "confusion.png", "rates.png"
 NONE = "none"
 
 _INTERVALS = (
@@ -29,28 +32,24 @@ _NO_CELLS = " There are none here: give `leukolite evaluate` the data set's grou
 
 
 def write(evidence: Evidence, *, out_dir: str | os.PathLike[str]) -> Path:
-    """Write the report and its pictures into `out_dir`; returns the path of the report."""
+    """Write the summary and its pictures into `out_dir`; returns the path of the summary."""
     folder = Path(out_dir)
     draw_confusion({str(r.model["variant"]): r for r in evidence.reports.values()}, folder / CONFUSION_NAME)
     draw_rates(evidence.reports, evidence.verdict, folder / RATES_NAME)
-    write_atomic(folder / REPORT_NAME, [to_markdown(evidence).encode("utf-8", "backslashreplace")])
-    return folder / REPORT_NAME
+    write_atomic(folder / SUMMARY_NAME, [to_markdown(evidence).encode("utf-8", "backslashreplace")])
+    return folder / SUMMARY_NAME
 
 
 def figures(evidence: Evidence) -> dict[str, str]:
     """What a README shows, by the names of its markers."""
     accuracy = (headline(evidence), accuracy_table(evidence), class_table(evidence.int8), _remark(evidence))
-    return {
-        "accuracy": "\n".join(accuracy),
-        "disputed": _disputed(evidence),
-        "latency": latency.to_markdown(evidence.suite),
-    }
+    return {"accuracy": "\n".join(accuracy), "disputed": _disputed(evidence)}
 
 
 def to_markdown(evidence: Evidence) -> str:
-    """The whole report."""
+    """All of it."""
     sections = [
-        "# leukolite: report\n",
+        "# leukolite: summary\n",
         f"{NOTICE}\n",
         *([f"**{REHEARSAL}**\n"] if evidence.suite.rehearsal else []),
         headline(evidence),
@@ -65,8 +64,6 @@ def to_markdown(evidence: Evidence) -> str:
         _disputed(evidence),
         f"## Gate: {evidence.verdict.verdict}\n",
         gate_table(evidence),
-        "## Latency\n",
-        latency.to_markdown(evidence.suite),
     ]
     if evidence.history:
         sections += [f"## Training: {len(evidence.history)} epochs\n", history_table(evidence)]

@@ -3,7 +3,7 @@ from dataclasses import asdict, replace
 import pytest
 from PIL import Image
 
-from benchmarks import report
+from benchmarks import summary
 from benchmarks.evidence import gather
 from edge_runtime.report import Outcome, load_report, summarize
 
@@ -23,7 +23,7 @@ def row(text, *starts):
 
 
 def test_the_headline_has_its_n(evidence):
-    assert report.headline(evidence) == (
+    assert summary.headline(evidence) == (
         "**Accuracy of the int8_qat model: 0.9000 on 30 images of TEST**, none left out.\n"
     )
 
@@ -32,11 +32,11 @@ def test_unreadable_images_are_named_in_the_headline(evidence):
     outcomes = [*evidence.int8.predictions[:-1], Outcome("bad.png", "MONOCYTE", None, None)]
     parts = {name: getattr(evidence.int8, name) for name in ("labels", "model", "data", "provenance")}
     changed = replace(evidence, int8=summarize(outcomes, groups=None, **parts))
-    assert "1 of them got no answer" in report.headline(changed)
+    assert "1 of them got no answer" in summary.headline(changed)
 
 
 def test_both_intervals_of_the_accuracy(evidence):
-    text = report.accuracy_table(evidence)
+    text = summary.accuracy_table(evidence)
     assert row(text, "accuracy") == ["accuracy", "0.9000", "1.0000"]
     # Wilson's interval of 27 of 30, worked out by hand: (0.9 + z2/60 +- z sqrt(0.003 + z2/3600)) / (1 + z2/30)
     assert row(text, "by image")[1] == "0.744 to 0.965"
@@ -47,27 +47,27 @@ def test_both_intervals_of_the_accuracy(evidence):
 
 
 def test_each_class_has_both_rates_with_both_intervals(evidence):
-    cells = row(report.class_table(evidence.int8), "MONOCYTE")
+    cells = row(summary.class_table(evidence.int8), "MONOCYTE")
     assert cells[:4] == ["MONOCYTE", "10", "2", "0.9000"]
     assert cells[6] == "0.9500"
     assert all(" to " in cells[column] for column in (4, 5, 7, 8))
 
 
 def test_a_label_cannot_break_the_table(evidence):
-    assert len(row(report.class_table(evidence.int8), "BASO!PHIL")) == 9
+    assert len(row(summary.class_table(evidence.int8), "BASO!PHIL")) == 9
 
 
 def test_without_groups_it_says_how_to_get_them(left, evaluation):
     evaluation(grouped=False).save(left.int8)
     found = gather(**asdict(left))
-    assert row(report.class_table(found.int8), "MONOCYTE")[2] == "none"
-    assert "--groups" in report.to_markdown(found)
+    assert row(summary.class_table(found.int8), "MONOCYTE")[2] == "none"
+    assert "--groups" in summary.to_markdown(found)
 
 
-def test_the_report_says_everything(left, evidence, tmp_path):
-    path = report.write(evidence, out_dir=tmp_path / "out" / "deep")
+def test_the_summary_says_everything(left, evidence, tmp_path):
+    path = summary.write(evidence, out_dir=tmp_path / "out" / "deep")
     text = path.read_text()
-    assert path.name == "report.md"
+    assert path.name == "summary.md"
     for said in (
         "not a medical device",
         "optimistic",
@@ -81,29 +81,28 @@ def test_the_report_says_everything(left, evidence, tmp_path):
     for rule in evidence.verdict.rules:
         assert row(text, rule.verdict, rule.name, rule.label.replace("|", "!"))
     assert row(text, "loss") == ["loss", "1.386", "0.5"]
-    assert row(text, "invoke", "int8_qat")
     for name in ("confusion.png", "rates.png"):
         assert f"({name})" in text
         with Image.open(path.parent / name) as picture:
             assert min(picture.size) > 300
 
 
-def test_the_same_files_give_the_same_report(evidence, tmp_path):
+def test_the_same_files_give_the_same_summary(evidence, tmp_path):
     for name in ("one", "two"):
-        report.write(evidence, out_dir=tmp_path / name)
-    for name in ("report.md", "confusion.png", "rates.png"):
+        summary.write(evidence, out_dir=tmp_path / name)
+    for name in ("summary.md", "confusion.png", "rates.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_no_history_no_section(left):
-    text = report.to_markdown(gather(**asdict(replace(left, history=None))))
+    text = summary.to_markdown(gather(**asdict(replace(left, history=None))))
     assert "## Training" not in text
 
 
-def test_the_readmes_figures_are_those_of_the_report(evidence):
-    text = report.to_markdown(evidence)
-    figures = report.figures(evidence)
-    assert list(figures) == ["accuracy", "disputed", "latency"]
+def test_the_readmes_figures_are_those_of_the_summary(evidence):
+    text = summary.to_markdown(evidence)
+    figures = summary.figures(evidence)
+    assert list(figures) == ["accuracy", "disputed"]
     assert all(line in text for figure in figures.values() for line in figure.splitlines())
 
 
@@ -111,5 +110,5 @@ def test_a_report_on_one_class_only_can_be_told(left, evaluation):
     whole = load_report(left.int8)
     parts = {name: getattr(whole, name) for name in ("labels", "model", "data", "provenance")}
     one = summarize(whole.predictions[:10], groups=["a"] * 10, **parts)
-    cells = row(report.class_table(one), "MONOCYTE")
+    cells = row(summary.class_table(one), "MONOCYTE")
     assert cells[3:6] == ["none", "none", "none"]

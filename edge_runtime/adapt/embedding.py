@@ -1,0 +1,62 @@
+"""What a network makes of a picture's main cell before its linear head: each channel's maximum of the last maps."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.card import Card
+from edge_runtime.errors import LeukoliteError
+from edge_runtime.graph import read_graph, with_outputs
+from edge_runtime.head import find_head
+from edge_runtime.image import Field, Pixels, decode_field
+from edge_runtime.model import Model, Probabilities
+from edge_runtime.view import cut
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One picture: `maxima` float32 [channels of all towers], and what the model says, `probabilities` [classes].
+
+    `picture` is as much of the field as the picture covers, uint8 [height, width, 3].
+    """
+
+    maxima: npt.NDArray[np.float32]
+    probabilities: Probabilities
+    picture: Pixels
+
+
+class Embedder:
+    """A model with its last feature maps as further outputs; `head` is what reads them."""
+
+    def __init__(self, content: bytes, card: Card, *, name: str) -> None:
+        """Load a bundle's bytes.
+
+        Raises LeukoliteError when the network's end is of another kind (edge_runtime/head.py).
+        """
+        self.head = find_head(read_graph(content), name=name)
+        self._model = Model(with_outputs(content, self.head.maps))
+        self._view = card.input.seen
+
+    def embed(self, source: str | os.PathLike[str] | bytes) -> Embedding:
+        """The embedding of a picture's main cell, or of the whole field where that is the model's view.
+
+        Raises LeukoliteError when the picture cannot be read, or shows no stained cell to a model of the cell view.
+        """
+        view = self._view
+        field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
+        crops, _ = cut(field.pixels, view)
+        if not len(crops):
+            raise LeukoliteError(
+                expected="a stained cell in the picture", found="none", remedy="look at it, and leave it out"
+            )
+        probabilities, maps = self._model.predict_all(crops[0])
+        return Embedding(np.concatenate([each.max(axis=(0, 1)) for each in maps]), probabilities, _covered(field))
+
+
+def _covered(field: Field) -> Pixels:
+    """The field without what lies beside the picture: a picture turned by 90 degrees leaves its sides free."""
+    height, width = (max(1, round(side * field.scale)) for side in (field.source_height_px, field.source_width_px))
+    top, left = (field.pixels.shape[0] - height) // 2, (field.pixels.shape[1] - width) // 2
+    return field.pixels[top : top + height, left : left + width]

@@ -1,0 +1,50 @@
+"""What a head reads of a picture, and which part of the field the picture covers."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_runtime.adapt.copies import find_copies
+from edge_runtime.adapt.embedding import Embedder
+from edge_runtime.adapt.refit import shares
+from edge_runtime.card import load_card, read_model
+
+CELLS = Path(__file__).parents[3] / "reports" / "cell" / "bundles"
+
+
+def embedder(path: Path) -> Embedder:
+    content = read_model(path)
+    return Embedder(content, load_card(content), name="it")
+
+
+def png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("base", ["float32", "int8_ptq"], indirect=True)
+def test_head_and_maxima_give_what_the_model_says(base, pixels):
+    own = embedder(base)
+    for number, color in enumerate(("RED", "GREEN", "BLUE")):
+        found = own.embed(png(pixels(color, number)))
+        logits = np.concatenate(own.head.weights, axis=1) @ found.maxima + own.head.bias
+        # int8 logits have steps of 1/8, of which half moves a probability by a quarter of that at most.
+        np.testing.assert_allclose(found.probabilities, shares(logits), rtol=0, atol=1 / 64 + 1 / 256)
+
+
+def test_a_turned_picture_is_seen_without_its_margins():
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    own = embedder(Path(__file__).parents[3] / "edge_runtime" / "models" / "leukolite-int8.tflite")
+    upright, turned = (own.embed(png(each)).picture for each in (noise, np.rot90(noise).copy()))
+    assert (upright.shape, turned.shape) == ((120, 160, 3), (120, 90, 3))
+    assert find_copies([upright, turned]).tolist() == [0, 0]
+
+
+def test_a_picture_without_a_cell_is_refused(refused):
+    own = embedder(CELLS / "leukolite-int8.tflite")
+    with refused("a stained cell in the picture, got none"):
+        own.embed(png(np.full((240, 320, 3), 220, np.uint8)))
