@@ -47,6 +47,8 @@ BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py benchmarks/rep
 
 # Options that depend on files which the data stage leaves or not, and on variables.
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
+# How wide red cells are in the public set, in pixels of the field: the portable model is shown all fields at that size.
+red_cells_option = $(if $(filter portable,$(PRESET)),--red-cell-px 50.3)
 confidence_option = $$(test -e $(CONFIDENCE) && echo --confidence $(CONFIDENCE) || true)
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
@@ -98,7 +100,7 @@ $(SUMS): $(QAT) $(CONVERT_CODE)
 	@echo "== convert"
 	if test -e $(BUILD)/qat/held_out_logits.npz; then $(PY) -m train confidence $(BUILD)/qat --out $(CONFIDENCE); fi
 	$(PY) -m convert --float $(BUILD)/float --qat $(BUILD)/qat --data $(BUILD)/data/root --split $(SPLIT) \
-		$(groups_option) $(confidence_option) --out $(BUILD)/bundles
+		$(groups_option) $(confidence_option) $(red_cells_option) --out $(BUILD)/bundles
 
 $(BUILD)/reports/%.json: $(SUMS)
 	@echo "== evaluate $*"

@@ -40,6 +40,14 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--sign-with", type=Path, metavar="KEY.pem", help="sign what is written with this private key (extra `sign`)"
     )
+    parser.add_argument(
+        "--red-cell-px",
+        type=float,
+        default=0.0,
+        metavar="PX",
+        help="how wide red cells are in the fields that it was trained on, so that a model of the cell view is shown"
+        " other magnifications as it knows them (default: nobody looks)",
+    )
     parser.set_defaults(call=_convert, parser=parser)
     attribute.set_defaults(call=_attribute, parser=attribute)
     return parser
@@ -59,7 +67,13 @@ def _convert(args: argparse.Namespace) -> int:
     from convert.signing import signer
 
     sign = signer(args.sign_with) if args.sign_with else None  # so that a useless key is told before the work
-    settings = Settings(data=args.data, split=args.split, groups=args.groups, confidence=args.confidence)
+    settings = Settings(
+        data=args.data,
+        split=args.split,
+        groups=args.groups,
+        confidence=args.confidence,
+        red_cell_px=args.red_cell_px,
+    )
     note(PROG, "converts both networks to five variants and measures each: one to three minutes")
     with hushed():
         from convert.release import convert

@@ -14,6 +14,7 @@ from edge_runtime import card as cards
 from edge_runtime.card import Card, InputSpec
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.evaluation import evaluate
 from edge_runtime.files import write_atomic
 from edge_runtime.fitness import Limits
@@ -22,7 +23,7 @@ from edge_runtime.groups import read_groups
 from edge_runtime.image import BACKGROUND, COLOR_ORDER, DECODE_RULE, RESIZE_RULE
 from edge_runtime.model import Model
 from edge_runtime.report import EvalReport, summary
-from edge_runtime.view import CELL, FIELD
+from edge_runtime.view import CELL, FIELD, MAX_RED_CELL, MIN_RED_CELL
 
 
 def make_bundle(
@@ -47,18 +48,29 @@ def make_bundle(
     Returns:
         Its bytes, and how it did.
     """
-    card = describe(model, run, variant=variant, accuracy=None, calibration=calibration, confidence=confidence)
+    card = describe(
+        model,
+        run,
+        variant=variant,
+        accuracy=None,
+        calibration=calibration,
+        confidence=confidence,
+        red_cell_px=settings.red_cell_px,
+    )
     described = embed(model, card)
     report = _measure(cards.attach(described, card), settings)
     return cards.attach(described, replace(card, accuracy=summary(report))), report
 
 
-def input_of(network: Mapping[str, Any]) -> InputSpec:
-    """What a network is shown, from the settings in its run.json."""
+def input_of(network: Mapping[str, Any], *, red_cell_px: float = 0.0) -> InputSpec:
+    """What a network is shown, from the settings in its run.json, and how wide red cells are to be in it, if at all.
+
+    Raises LeukoliteError when its view cannot measure red cells that wide.
+    """
     field = (network["image_height_px"], network["image_width_px"])
     crop_px = network["crop_px"]
     height, width = (crop_px, crop_px) if crop_px else field
-    return InputSpec(
+    shown = InputSpec(
         height=height,
         width=width,
         color_order=COLOR_ORDER,
@@ -71,7 +83,16 @@ def input_of(network: Mapping[str, Any]) -> InputSpec:
         white_balance=network["white_balance"],
         zoom=network["zoom"],
         stain_normalization=network.get("stain_normalization", False),  # not in runs from before there was one
+        red_cell_px=red_cell_px,
     )
+    if not shown.seen.can_measure:
+        shorter = min(field)
+        raise LeukoliteError(
+            expected=f"a cell view, and red cells of {MIN_RED_CELL * shorter:g} to {MAX_RED_CELL * shorter:g} px in it",
+            found=f"{red_cell_px:g} px in a {shown.view} view of {field[1]} x {field[0]}",
+            remedy="give --red-cell-px what docs/cells.md says, or leave it out",
+        )
+    return shown
 
 
 def describe(
@@ -82,13 +103,14 @@ def describe(
     accuracy: Mapping[str, Any] | None,
     calibration: Calibration | None = None,
     confidence: Confidence | None = None,
+    red_cell_px: float = 0.0,
 ) -> Card:
     """The card of a converted model."""
     loaded, sure = Model(model), confidence or Confidence()
     return Card(
         schema_version=cards.SCHEMA_VERSION,
         labels=tuple(run["labels"]),
-        input=input_of(run["settings"]["network"]),
+        input=input_of(run["settings"]["network"], red_cell_px=red_cell_px),
         normalization={"mean": 0.0, "std": 255.0},
         temperature=sure.temperature,
         abstain_below=sure.abstain_below,

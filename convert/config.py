@@ -28,6 +28,7 @@ class Settings:
     """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8.
 
     `confidence` is the file of `python -m train confidence` with the temperature and the threshold.
+    `red_cell_px` goes into the card of a cell view as it is: the diameter of the red cells that it was trained with.
     """
 
     data: str
@@ -36,3 +37,4 @@ class Settings:
     calibration_per_class: int = 50
     calibration_seed: int = 1
     confidence: str | None = None
+    red_cell_px: float = 0.0

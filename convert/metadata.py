@@ -141,6 +141,8 @@ def _seen(card: Card) -> str:
     field = f"a field fitted into {shown.field_width} x {shown.field_height} on black"
     part = f"{shown.width} x {shown.height} around the middle of a stained cell of {field}"
     text = part if shown.view == CELL else field
+    if shown.red_cell_px:
+        text = f"{text}, magnified until red cells are {shown.red_cell_px:g} wide in the field"
     if shown.stain_normalization:
         return f"{text}, stain normalised"
     return f"{text}, white balanced" if shown.white_balance else text

@@ -23,12 +23,13 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
 
     Nothing is written unless all of it succeeds.
 
-    Raises LeukoliteError when a run is not finished, the second was not fine-tuned from the first, or the settings'
-    temperature is of another network.
+    Raises LeukoliteError when a run is not finished, the second was not fine-tuned from the first, the settings'
+    temperature is of another network, or they ask for red cells that its view cannot measure.
     """
     first, second = read_pair(float_run, qat_run)
     confidence = read_confidence(settings.confidence, run=second)
-    calibration = choose(input_of(first["settings"]["network"]).seen, settings=settings)
+    shown = input_of(first["settings"]["network"], red_cell_px=settings.red_cell_px)
+    calibration = choose(shown.seen, settings=settings)
     contents: dict[str, bytes] = {}
     reports: dict[str, EvalReport] = {}
     for variant in BUNDLE_NAMES:

@@ -39,6 +39,8 @@ class InputSpec:
     what of that the model is shown: all of it, or `height` x `width` around each stained cell. In pixels.
     Each pixel there is 1 / `zoom` of the field's. `white_balance` is whether the colour of the light is taken out
     before (edge_runtime/white.py), `stain_normalization` whether the field's own stain is too (edge_runtime/stain.py).
+    `red_cell_px` is how wide red cells are in what the model learned from, in pixels of the field, so that it is shown
+    other magnifications as it knows them (edge_runtime/magnification.py); 0 where nobody is to look.
     """
 
     height: int
@@ -53,6 +55,7 @@ class InputSpec:
     white_balance: bool = False
     zoom: float = 1.0
     stain_normalization: bool = False
+    red_cell_px: float = 0.0
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "InputSpec":
@@ -71,6 +74,7 @@ class InputSpec:
             white_balance=fields.get("white_balance", False),
             zoom=float(fields.get("zoom", 1.0)),
             stain_normalization=fields.get("stain_normalization", False),
+            red_cell_px=float(fields.get("red_cell_px", 0.0)),
         )
 
     @property
@@ -85,6 +89,7 @@ class InputSpec:
             white_balance=self.white_balance,
             zoom=self.zoom,
             stain_normalization=self.stain_normalization,
+            red_cell_px=self.red_cell_px,
         )
 
 
@@ -161,6 +166,8 @@ def _check_values(known: Mapping[str, Any]) -> None:
         raise ValueError(f"a {spec.view} view of {spec.width} x {spec.height} in {field[1]} x {field[0]}")
     if not MIN_ZOOM <= spec.zoom <= MAX_ZOOM:
         raise ValueError(f"zoom {spec.zoom} is not from {MIN_ZOOM} to {MAX_ZOOM}")
+    if not spec.seen.can_measure:
+        raise ValueError(f"red cells of {spec.red_cell_px} px in a {spec.view} view of {field[1]} x {field[0]}")
     for name in ("white_balance", "stain_normalization"):
         if not isinstance(value := getattr(spec, name), bool):
             raise ValueError(f"{name} {value!r} is neither true nor false")

@@ -22,7 +22,7 @@ from edge_runtime.locate import Cell
 from edge_runtime.memory import keep_freed
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.squares import coarsen
-from edge_runtime.view import Box, box_of, cut
+from edge_runtime.view import Box, box_of, cut, magnified
 
 if TYPE_CHECKING:
     from edge_runtime.explanation import Explanation
@@ -257,8 +257,9 @@ class Classifier:
         prediction, field, cells = self._classify(source, predict)
         if field is None:
             return Explanation(prediction, np.zeros((0, 0, 3), np.uint8), (), self.digest)
+        view = magnified(self.card.input.seen, coarsen(field.pixels), cells)
         maps = (
-            place(evidence(features, head), head, top_class=top_class, cell=cell, view=self.card.input.seen)
+            place(evidence(features, head), head, top_class=top_class, cell=cell, view=view)
             for (features, top_class), cell in zip(looks, cells or [None] * len(looks), strict=True)
         )
         return Explanation(prediction, field.pixels, tuple(maps), self.digest)

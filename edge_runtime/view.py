@@ -4,18 +4,19 @@ Training and the device cut with the same code, so that the network is never sho
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
-from edge_runtime.squares import Squares, coarsen
+from edge_runtime.squares import GRID, Squares, coarsen
 from edge_runtime.white import balance, glass
 
 FIELD, CELL = "field", "cell"
 VIEWS = (FIELD, CELL)
 MIN_ZOOM, MAX_ZOOM = 0.25, 4.0
+MIN_RED_CELL, MAX_RED_CELL = 0.1, 0.4  # of the field's shorter side: what is measured well
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class View:
     all of it in the field view, where both sizes are alike, or as much around the middle of a cell, there 1 / `zoom`
     pixels of the field in each of its own. With `white_balance` the colour of the light is taken out of what it sees
     (edge_runtime/white.py), with `stain_normalization` the field's own stain as well (edge_runtime/stain.py).
+    `red_cell_px` is how wide, in pixels of the field, red cells are in what the model learned from: fields that show
+    them otherwise are cut so that the model sees its cells as large as those (edge_runtime/magnification.py). Of 0, as
+    in the field view, nobody looks.
     """
 
     kind: str
@@ -36,11 +40,19 @@ class View:
     white_balance: bool = False
     zoom: float = 1.0
     stain_normalization: bool = False
+    red_cell_px: float = 0.0
 
     @property
     def shown_px(self) -> tuple[int, int]:
         """Height and width of what the model sees, in pixels of the field."""
         return round(self.height_px / self.zoom), round(self.width_px / self.zoom)
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether red cells that wide, if any are to be measured, can be, and crops be cut accordingly."""
+        shorter = min(self.field_height_px, self.field_width_px)
+        measured = shorter >= GRID and MIN_RED_CELL <= self.red_cell_px / shorter <= MAX_RED_CELL
+        return self.red_cell_px == 0 or (self.kind == CELL and measured)
 
     @classmethod
     def whole(cls, *, height_px: int, width_px: int, **colors: bool) -> "View":
@@ -76,8 +88,18 @@ def cut(pixels: Pixels, view: View, *, squares: Squares | None = None) -> tuple[
     squares = squares or coarsen(pixels)
     cells = locate(pixels, squares=squares) if view.kind == CELL or view.stain_normalization else ()
     if view.kind == CELL:
-        seen = _crops(pixels, cells, view)
+        seen = _crops(pixels, cells, magnified(view, squares, cells))
     return _recolored(seen, squares, cells, view), cells if view.kind == CELL else ()
+
+
+def magnified(view: View, squares: Squares, cells: tuple[Cell, ...]) -> View:
+    """The view with the zoom for a field of these squares and cells; the same object where none is looked for."""
+    if not view.red_cell_px or not cells:
+        return view
+    from edge_runtime.magnification import magnification  # here: most views need no Fourier transforms
+
+    times = magnification(squares, cells[0], red_cell_px=view.red_cell_px)
+    return replace(view, zoom=view.zoom / times, red_cell_px=0.0)
 
 
 def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: View) -> Pixels:

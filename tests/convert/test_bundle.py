@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from convert.bundle import describe, make_bundle
+from convert.bundle import describe, input_of, make_bundle
 from convert.config import Settings
 from convert.metadata import METADATA_NAME
 from edge_runtime.card import load_card
@@ -65,6 +65,23 @@ def test_card_says_what_the_run_said():
     assert card.training["operating_point"] == {"strength": 1.5}
     assert (card.accuracy, card.licence) == ({"accuracy": 0.5}, "MIT")
     assert "research use only" in card.intended_use
+
+
+CELLS = RUN["settings"]["network"] | {"crop_px": 96, "image_height_px": 240, "image_width_px": 320}
+
+
+def test_the_width_of_red_cells_is_what_is_asked_for():
+    assert input_of(CELLS).red_cell_px == 0
+    assert input_of(CELLS, red_cell_px=50.5).seen.red_cell_px == 50.5
+
+
+@pytest.mark.parametrize(
+    ("network", "red_cell_px", "view"),
+    [(CELLS, 7, "cell"), (CELLS, float("nan"), "cell"), (CELLS | {"crop_px": 0}, 50, "field")],
+)
+def test_red_cells_that_its_view_cannot_measure_are_refused(network, red_cell_px, view, refused):
+    with refused(f"red cells of 24 to 96 px in it, got {red_cell_px} px in a {view} view of 320 x 240"):
+        input_of(network, red_cell_px=red_cell_px)
 
 
 @pytest.mark.parametrize("rehearsal", [True, False])

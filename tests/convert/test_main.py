@@ -68,6 +68,12 @@ def test_what_cannot_be_used_is_one_line_and_status_2(capsys, runs, smear_root, 
     assert not (tmp_path / "out").exists()
 
 
+def test_red_cells_in_a_view_of_the_whole_field_are_refused_before_the_work(capsys, runs, smear_root, tmp_path):
+    assert main(options(runs, smear_root, tmp_path / "out", **{"red-cell-px": 50})) == 2
+    assert "got 50 px in a field view of 32 x 24; give --red-cell-px what docs/cells.md says" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("command", [[], ["attribute"]], ids=["convert", "attribute"])
 def test_missing_option_is_one_line_and_status_2(capsys, command):
     assert status_of([*command, "--float", "a"]) == 2

@@ -95,9 +95,14 @@ def test_normalisation_that_the_input_does_not_undo_is_refused(refused, normaliz
             tiny_model.CELL_SPEC,
             b"16 x 12 around the middle of a stained cell of a field fitted into 160 x 120 on black",
         ),
+        (
+            replace(tiny_model.CELL_SPEC, red_cell_px=25.0),
+            b"16 x 12 around the middle of a stained cell of a field fitted into 160 x 120 on black,"
+            b" magnified until red cells are 25 wide in the field",
+        ),
         (replace(CARD.input, white_balance=True), b"a field fitted into 16 x 12 on black, white balanced"),
     ],
-    ids=["field", "cell", "white balanced"],
+    ids=["field", "cell", "magnified", "white balanced"],
 )
 def test_the_view_is_in_words(spec, words):
     found, _ = read(embed(MODEL, replace(CARD, input=spec)))

@@ -99,7 +99,7 @@ def test_missing_field_is_refused_by_name(field, refused):
         Card.from_json(fields)
 
 
-VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance", "zoom", "stain_normalization"}
+VIEW_FIELDS = {"view", "field_height", "field_width", "white_balance", "zoom", "stain_normalization", "red_cell_px"}
 
 
 @pytest.mark.parametrize("field", sorted(CARD.to_json()["input"].keys() - VIEW_FIELDS))
@@ -133,6 +133,33 @@ def test_a_zoom_that_is_none_is_refused(zoom, refused):
     fields["input"]["zoom"] = zoom
     with refused("is not from 0.25 to 4"):
         Card.from_json(fields)
+
+
+IN_320_X_240 = {"view": "cell", "field_height": 240, "field_width": 320}
+
+
+@pytest.mark.parametrize(
+    ("red_cell_px", "changes"),
+    [
+        (50.5, {}),  # the field view, which shows all of it
+        (6.0, {"view": "cell"}),  # of 16 x 12: no field to measure in
+        (20.0, IN_320_X_240),
+        (100.0, IN_320_X_240),
+        (-50.5, IN_320_X_240),
+        (float("nan"), IN_320_X_240),
+    ],
+)
+def test_red_cells_that_cannot_be_measured_are_refused(red_cell_px, changes, refused):
+    fields = CARD.to_json()
+    fields["input"].update(changes, red_cell_px=red_cell_px)
+    with refused(f"red cells of {red_cell_px} px in a (field|cell) view"):
+        Card.from_json(fields)
+
+
+def test_the_width_of_red_cells_reaches_the_view():
+    fields = CARD.to_json()
+    fields["input"].update(IN_320_X_240, red_cell_px=50.5)
+    assert Card.from_json(fields).input.seen.red_cell_px == 50.5
 
 
 @pytest.mark.parametrize(

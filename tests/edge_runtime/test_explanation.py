@@ -1,20 +1,23 @@
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.card import load_card
+from edge_runtime.card import attach, load_card
 from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
 from edge_runtime.explanation import evidence, place
 from edge_runtime.grid import Axis, Grid
 from edge_runtime.head import Head
-from edge_runtime.locate import Cell
+from edge_runtime.locate import Cell, locate
 from edge_runtime.sample import sample_jpeg
-from edge_runtime.view import CELL, View, cut, see
+from edge_runtime.squares import coarsen
+from edge_runtime.view import CELL, View, cut, magnified, see
 from tests.fields import field
+from tests.flat import bare
 from tests.heads import sums
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +102,21 @@ def test_it_comes_with_the_prediction_of_classify(path, tmp_path):
         assert shown.evidence.shape == (len(shown.rows_px), len(shown.columns_px), len(classifier.card.labels))
         logits = shown.evidence.sum(axis=(0, 1)) + shown.bias
         assert logits.argmax() == shown.top_class
+
+
+def test_the_map_lies_where_a_magnified_crop_was_cut(tmp_path):
+    card = load_card(REAL[2])
+    shown = replace(card.input, red_cell_px=50.3)
+    (tmp_path / "other.tflite").write_bytes(attach(bare(REAL[2].read_bytes()), replace(card, input=shown)))
+    pixels = field((120, 160, 60), height=240, width=320)  # a nucleus twice as wide as red cells are to be
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    plain, found = (
+        Classifier(path).explain(tmp_path / "large.png").maps[0] for path in (REAL[2], tmp_path / "other.tflite")
+    )
+    zoom = magnified(shown.seen, coarsen(pixels), locate(pixels)).zoom
+    assert zoom < 0.6 * shown.zoom
+    assert found.step_px == pytest.approx(np.array(plain.step_px) * shown.zoom / zoom, rel=0.01)  # whole pixels
+    assert found.columns_px[0] < plain.columns_px[0]
 
 
 def test_it_shows_the_field_and_no_map_where_there_is_no_cell(tmp_path):

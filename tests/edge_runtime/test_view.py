@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,9 @@ from PIL import Image
 
 from edge_runtime.image import BACKGROUND, decode, decode_field
 from edge_runtime.locate import Cell, locate
-from edge_runtime.view import CELL, Box, View, box_of, cut, see
+from edge_runtime.magnification import magnification
+from edge_runtime.squares import coarsen
+from edge_runtime.view import CELL, Box, View, box_of, cut, magnified, see
 from tests.fields import NUCLEUS, field
 
 FIELD_PX = (120, 160)
@@ -86,6 +89,28 @@ def test_the_largest_nucleus_is_the_main_cell():
     assert cells[0].left_px > 80
     for crop in crops:
         assert (crop[32, 32] == NUCLEUS).all()
+
+
+@pytest.mark.parametrize(("radius", "times"), [(14, 1.0), (24, 1.65), (9, 0.62)])
+def test_cells_are_shown_as_large_as_the_network_knows_them(radius, times):
+    """Without red cells the nucleus tells, here one of sqrt(pi) / 24 / 1.077 times its radius; all go by the main."""
+    pixels = field((50, 60, radius), (100, 140, radius - 1))
+    pixels[..., 0] += np.arange(160, dtype=np.uint8) % 16
+    view = View(CELL, 48, 48, *FIELD_PX, zoom=0.75, red_cell_px=24.0)
+    squares, cells = coarsen(pixels), locate(pixels)
+    found = view.zoom / magnified(view, squares, cells).zoom
+    assert found == magnification(squares, cells[0], red_cell_px=24.0) == pytest.approx(times, rel=0.05)
+    crops, shown = cut(pixels, view)
+    assert shown == cells
+    assert len(crops) == 2
+    assert np.array_equal(crops, cut(pixels, replace(view, zoom=0.75 / found, red_cell_px=0.0))[0])
+
+
+def test_nobody_looks_for_red_cells_unless_asked():
+    pixels = field((60, 80, 24))
+    view = View(CELL, 48, 48, *FIELD_PX, zoom=0.75)
+    assert magnified(view, coarsen(pixels), locate(pixels)) is view
+    assert magnified(replace(view, red_cell_px=24.0), coarsen(field()), ()).zoom == view.zoom
 
 
 @pytest.mark.parametrize("pixels", [field(), np.zeros((120, 160, 3), np.uint8)])
