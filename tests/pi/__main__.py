@@ -22,7 +22,7 @@ from tests.pi import compare
 
 CHECKOUT = Path(__file__).parents[2]
 ANSWERS = Path(__file__).parent / "answers.py"
-CELL = CHECKOUT / "reports" / "cell" / "bundles" / "leukolite-int8.tflite"  # a SHA256SUMS lies beside it
+PORTABLE = CHECKOUT / "edge_runtime" / "models" / "portable" / "leukolite-int8.tflite"  # a SHA256SUMS lies beside it
 PER_CLASS = 6
 
 
@@ -41,7 +41,7 @@ def _main(args: argparse.Namespace) -> int:
     """Make the devices, ask each, and print a line for each."""
     started = time.monotonic()
     qemu, pictures = find_qemu(), choose_pictures(args.data, per_class=PER_CLASS)
-    request = json.dumps({"models": {"shipped": None, "cell": str(CELL)}, "pictures": pictures})
+    request = json.dumps({"models": {"shipped": None, "portable": str(PORTABLE)}, "pictures": pictures})
     devices, expected = prepare(args.wheel, request, qemu=qemu, folder=args.out)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return report(pool.map(lambda device: examine(device, request, expected), devices), started=started)

@@ -17,7 +17,7 @@ from edge_runtime.graph import read_graph
 from edge_runtime.head import find_head
 from tests.environments import CHECKOUT
 from tests.fields import field
-from tests.pi.__main__ import ANSWERS, CELL
+from tests.pi.__main__ import ANSWERS, PORTABLE
 from tests.pi.answers import answers, record
 
 
@@ -37,7 +37,7 @@ def find_maps(path):
 
 
 @pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors")
-@pytest.mark.parametrize("path", [SHIPPED_MODEL, CELL], ids=["field", "cell"])
+@pytest.mark.parametrize("path", [SHIPPED_MODEL, PORTABLE], ids=["field", "portable"])
 def test_the_network_is_what_softmax_reads_and_not_what_its_memory_holds_later(path):
     classifier = Classifier(path)
     explaining = Classifier(path).load(explaining=True).model
@@ -62,22 +62,22 @@ def test_the_network_is_what_softmax_reads_and_not_what_its_memory_holds_later(p
 
 def test_of_each_picture_there_is_what_was_said_and_every_crop(cells, tmp_path):
     nothing = tmp_path / "nothing.jpg"
-    found = answers({"shipped": None, "cell": str(CELL)}, {"one": str(cells), "none": str(nothing)})
+    found = answers({"shipped": None, "portable": str(PORTABLE)}, {"one": str(cells), "none": str(nothing)})
     assert {model["uses_delegate"] for model in found.values()} == {True}
     assert found["shipped"]["sha256"] == sha256(SHIPPED_MODEL.read_bytes())
     for name, model in found.items():
         one, none = model["pictures"]["one"], model["pictures"]["none"]
-        assert one["prediction"]["label"] == Classifier(None if name == "shipped" else CELL).classify(cells).label
+        assert one["prediction"]["label"] == Classifier(None if name == "shipped" else PORTABLE).classify(cells).label
         assert len(one["crops"]) == 1
         assert none["crops"] == []
         assert none["prediction"]["label"] is None
         assert "expected" in none["prediction"]["error"]
-    (cell,) = found["cell"]["pictures"]["one"]["prediction"]["cells"]
+    (cell,) = found["portable"]["pictures"]["one"]["prediction"]["cells"]
     assert cell["box"]["left"] < 160 < cell["box"]["right"]
 
 
 def test_as_a_program_it_prints_the_same(cells):
-    request = {"models": {"cell": str(CELL)}, "pictures": {"one": str(cells)}}
+    request = {"models": {"portable": str(PORTABLE)}, "pictures": {"one": str(cells)}}
     done = subprocess.run(
         [sys.executable, "-P", ANSWERS], input=json.dumps(request), cwd=CHECKOUT, capture_output=True, text=True,
         timeout=120, check=True,
