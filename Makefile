@@ -224,13 +224,14 @@ figures: $(SOURCE) latencies
 	$(PY) -m benchmarks explain --models $(MODELS)/leukolite-{int8,float32}.tflite \
 		$(KEPT)/cell/bundles/leukolite-{int8,float32}.tflite --data $(DATA_ROOT) --out $(KEPT)/explain.json \
 		--readme docs/explain.md
-	$(PY) -m benchmarks refusals --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
-		--confidence $(KEPT)/confidence.json $(KEPT)/cell/confidence.json --data $(DATA_ROOT) --groups $(GROUPS) \
+	$(PY) -m benchmarks refusals --models $(MODELS)/leukolite-int8.tflite $(MODELS)/portable/leukolite-int8.tflite \
+		--confidence $(KEPT)/confidence.json $(KEPT)/portable/confidence.json --data $(DATA_ROOT) --groups $(GROUPS) \
 		--out $(KEPT)/refusals.json --readme docs/refusals.md
 	$(PY) -m benchmarks pipeline --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --out $(KEPT)/pipeline.json --readme docs/device.md
 	$(PY) -m benchmarks start --out $(KEPT)/start.json --readme docs/device.md
 	$(PY) -m benchmarks cores --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+		$(MODELS)/portable/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
@@ -254,7 +255,8 @@ latencies: $(SOURCE)
 	$(PY) -m benchmarks run --preset rapid --int8 $(MODELS)/leukolite-int8.tflite \
 		--float32 $(MODELS)/leukolite-float32.tflite \
 		--bundle cell-int8=$(KEPT)/cell/bundles/leukolite-int8.tflite \
-		cell-float32=$(KEPT)/cell/bundles/leukolite-float32.tflite --data $(DATA_ROOT) --out $(KEPT)/latency.json
+		cell-float32=$(KEPT)/cell/bundles/leukolite-float32.tflite \
+		portable-int8=$(MODELS)/portable/leukolite-int8.tflite --data $(DATA_ROOT) --out $(KEPT)/latency.json
 	$(kept_report)
 
 history:
@@ -263,7 +265,7 @@ history:
 
 # What a few labelled cells bring at synthetic microscopes: minutes.
 adapt: $(SOURCE)
-	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(KEPT)/cell/bundles/leukolite-int8.tflite \
+	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(MODELS)/portable/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/adapt.json --readme docs/adapt.md
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
