@@ -216,6 +216,8 @@ figures: $(SOURCE) latencies
 		--name seeds-cell --readme docs/recipe.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
 		--name seeds-portable --readme docs/recipe.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
+		--name seeds-portable --readme $(MODELS)/portable/MODEL_CARD.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
