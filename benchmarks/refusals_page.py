@@ -23,7 +23,7 @@ def shortfalls(report: Report) -> Iterator[str]:
         if each.overhead > MOST_OVERHEAD:
             yield f"{each.view} view: looking at pictures adds {each.overhead:.0%}, above {MOST_OVERHEAD:.0%}"
         if error > MOST_ERROR:
-            yield f"{each.view} view: held-out ECE {error:.3f}, above {MOST_ERROR}"
+            yield f"{each.view} view: held-out ECE {error:.4f}, above {MOST_ERROR}"
 
 
 def to_markdown(report: Report) -> str:
