@@ -20,7 +20,13 @@ CHECKOUT = Path(__file__).parent.parent
 REPORTS = CHECKOUT / "reports"
 README = CHECKOUT / "README.md"
 MODEL_CARD = CHECKOUT / "edge_runtime" / "models" / "MODEL_CARD.md"
-PAGES = [README, MODEL_CARD, MODEL_CARD.parent / "portable" / "MODEL_CARD.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+PAGES = [
+    README,
+    MODEL_CARD,
+    MODEL_CARD.parent / "portable" / "MODEL_CARD.md",
+    CHECKOUT / "CONTRIBUTING.md",
+    *sorted((CHECKOUT / "docs").glob("*.md")),
+]
 
 
 @pytest.mark.parametrize("page", [README, MODEL_CARD], ids=lambda page: page.name)
