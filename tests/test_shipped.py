@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from convert.confidence import Confidence, read_confidence
 from convert.config import BUNDLE_NAMES, Settings
 from convert.metadata import METADATA_NAME
 from convert.operators import check_versions
 from convert.proof import check_integer
 from edge_runtime.__main__ import main
 from edge_runtime.card import attach, load_card, read_model
-from edge_runtime.classifier import MODELS, SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
+from edge_runtime.classifier import MODELS, PORTABLE_MODEL, SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import sha256
 from edge_runtime.golden import TOLERANCES, matches
@@ -100,16 +101,26 @@ def test_the_kept_report_can_be_obtained_again(shipped_report):
 
 
 @pytest.mark.parametrize(("name", "variant"), [("leukolite-int8", "int8_qat"), ("leukolite-float32", "float32")])
-def test_the_cell_view_s_bundles_are_those_of_its_reports(name, variant):
-    folder = REPORTS / "cell" / "bundles"
+@pytest.mark.parametrize("preset", ["cell", "portable"])
+def test_the_other_bundles_are_those_of_their_reports(preset, name, variant):
+    folder = REPORTS / preset / "bundles"
     sums = dict(reversed(line.split()) for line in (folder / "SHA256SUMS").read_text().splitlines())
     digest = sha256((folder / f"{name}.tflite").read_bytes())
-    report = load_report(REPORTS / "cell" / "test" / f"seed1-{variant}.json")
+    report = load_report(REPORTS / preset / "test" / f"seed1-{variant}.json")
     assert sums[f"{name}.tflite"] == report.model["sha256"] == digest
     card = load_card(folder / f"{name}.tflite")
     assert (card.input.view, card.input.white_balance, card.variant) == ("cell", True, variant)
+    assert (card.input.stain_normalization, card.input.red_cell_px) == (
+        (True, 50.3) if preset == "portable" else (False, 0)
+    )
     assert card.accuracy["accuracy"] == report.accuracy
     assert (card.training["seed"], card.training["rehearsal"]) == (1, False)
+
+
+def test_the_portable_model_in_the_package_is_that_of_its_reports():
+    kept = REPORTS / "portable" / "bundles" / PORTABLE_MODEL.name
+    assert PORTABLE_MODEL.read_bytes() == kept.read_bytes()
+    assert Classifier(PORTABLE_MODEL).load().model.uses_delegate
 
 
 def test_the_cell_view_answers_for_each_cell_of_a_field(data_root):
@@ -180,21 +191,23 @@ def test_a_damaged_model_fails_the_gate(data_root, tmp_path, capsys):
     assert "gate: FAIL" in capsys.readouterr().out
 
 
-def rebuilt(stage: str, variant: str) -> tuple[bytes, dict]:
-    """The converted network of the run that is kept, and that run."""
+def rebuilt(stage: str, variant: str) -> tuple[bytes, dict, Confidence]:
+    """The converted network of the run that is kept, the temperature in it; that run; and that temperature."""
     from convert.lowering import lower
 
     tiny.settle()  # TensorFlow takes such settings once, and other tests of the process need them
     folder = REPORTS / "run" / stage
-    return lower(folder / "model", variant=variant), json.loads((folder / "run.json").read_text())
+    run = json.loads((folder / "run.json").read_text())
+    confidence = read_confidence(str(REPORTS / "confidence.json"), run=run)
+    return confidence.fold(lower(folder / "model", variant=variant), variant=variant), run, confidence
 
 
 def test_the_shipped_bundle_is_made_again_from_its_run_to_the_byte(data_root):
     from convert.bundle import make_bundle
 
-    model, run = rebuilt("qat", "int8_qat")
+    model, run, confidence = rebuilt("qat", "int8_qat")
     settings = Settings(data=str(data_root), groups=str(GROUPS))
-    content, _ = make_bundle(model, run, variant="int8_qat", settings=settings)
+    content, _ = make_bundle(model, run, variant="int8_qat", settings=settings, confidence=confidence)
     assert sha256(content) == sha256(SHIPPED_MODEL.read_bytes())
 
 
@@ -203,8 +216,8 @@ def test_the_reference_is_made_again_but_for_its_figures():
     from convert.metadata import embed
 
     # Its golden output and its figures stand in the card behind the model: on another processor, float32 sums differ.
-    model, run = rebuilt("float", "float32")
-    network = embed(model, describe(model, run, variant="float32", accuracy=None))
+    model, run, confidence = rebuilt("float", "float32")
+    network = embed(model, describe(model, run, variant="float32", accuracy=None, confidence=confidence))
     assert SHIPPED_REFERENCE.read_bytes().startswith(network)
 
 
