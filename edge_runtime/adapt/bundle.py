@@ -14,7 +14,9 @@ from edge_runtime.model import Model
 _VERSION = rb"(%s )([0-9a-f]{12})(?=\x00)"
 
 
-def rebundle(model: bytes, card: Card, *, adapted: Mapping[str, Any], accuracy: Mapping[str, Any]) -> bytes:
+def rebundle(
+    model: bytes, card: Card, *, adapted: Mapping[str, Any], accuracy: Mapping[str, Any], refusing: bool = True
+) -> bytes:
     """A whole bundle of an adapted network.
 
     Args:
@@ -22,6 +24,7 @@ def rebundle(model: bytes, card: Card, *, adapted: Mapping[str, Any], accuracy: 
         card: that bundle's. How it was trained stays in it.
         adapted: how it was adapted, for `training`.
         accuracy: what it reads now, and on what.
+        refusing: whether that bundle's limits on pictures stay.
     """
     digest = sha256(model)[:12].encode()
     model = re.sub(_VERSION % re.escape(card.variant.encode()), lambda found: found[1] + digest, model)
@@ -32,6 +35,7 @@ def rebundle(model: bytes, card: Card, *, adapted: Mapping[str, Any], accuracy: 
             training={**card.training, "adapted": adapted},
             accuracy=accuracy,
             golden=golden_record(Model(model)),
+            fitness=card.fitness if refusing else None,
             temperature=1.0,  # one that was folded into the head went with it
         ),
     )

@@ -98,6 +98,7 @@ def make(found: Adaptation, base: Bundle, *, name: str) -> bytes:
         base.card,
         adapted={"base_sha256": base.digest, **found.summary()},
         accuracy={"leave_one_out": True, **summary(found.after)},
+        refusing=not found.sample.refused,
     )
     embedder = Embedder(content, base.card, name=name)
     answers = np.array([embedder.embed(image.path).probabilities.argmax() for image in found.sample.images])

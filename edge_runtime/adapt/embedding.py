@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError
+from edge_runtime.fitness import complaint
 from edge_runtime.graph import read_graph, with_outputs
 from edge_runtime.head import find_head
 from edge_runtime.image import Field, Pixels, decode_field
 from edge_runtime.model import Model, Probabilities
+from edge_runtime.squares import coarsen
 from edge_runtime.view import cut
 
 
@@ -19,12 +21,14 @@ from edge_runtime.view import cut
 class Embedding:
     """One picture: `maxima` float32 [channels of all towers], and what the model says, `probabilities` [classes].
 
-    `picture` is as much of the field as the picture covers, uint8 [height, width, 3].
+    `picture` is as much of the field as the picture covers, uint8 [height, width, 3]. `complaint` is why `classify`
+    would give it no label by the limits in the card, None where it would.
     """
 
     maxima: npt.NDArray[np.float32]
     probabilities: Probabilities
     picture: Pixels
+    complaint: str | None = None
 
 
 class Embedder:
@@ -37,7 +41,7 @@ class Embedder:
         """
         self.head = find_head(read_graph(content), name=name)
         self._model = Model(with_outputs(content, self.head.maps))
-        self._view = card.input.seen
+        self._view, self._limits = card.input.seen, card.fitness
 
     def embed(self, source: str | os.PathLike[str] | bytes) -> Embedding:
         """The embedding of a picture's main cell, or of the whole field where that is the model's view.
@@ -46,13 +50,16 @@ class Embedder:
         """
         view = self._view
         field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
-        crops, _ = cut(field.pixels, view)
+        squares = coarsen(field.pixels)
+        crops, _ = cut(field.pixels, view, squares=squares)
         if not len(crops):
             raise LeukoliteError(
                 expected="a stained cell in the picture", found="none", remedy="look at it, and leave it out"
             )
         probabilities, maps = self._model.predict_all(crops[0])
-        return Embedding(np.concatenate([each.max(axis=(0, 1)) for each in maps]), probabilities, _covered(field))
+        maxima = np.concatenate([each.max(axis=(0, 1)) for each in maps])
+        unfit = complaint(squares, self._limits) if self._limits else None
+        return Embedding(maxima, probabilities, _covered(field), unfit)
 
 
 def _covered(field: Field) -> Pixels:

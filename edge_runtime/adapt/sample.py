@@ -22,7 +22,8 @@ class Sample:
 
     `maxima` float32 [n, channels] and `probabilities` float32 [n, classes], as in Embedding; `classes` int64 [n];
     `groups` int64 [n], alike for pictures that show one cell, and `group_names` as many names. `unusable` and
-    `warnings` are lines for the user: pictures that are left out, and what else is not as it should be.
+    `warnings` are lines for the user: pictures that are left out, and what else is not as it should be. `refused` is
+    whether the bundle's own limits refuse some of the pictures a label.
     """
 
     images: tuple[LabelledImage, ...]
@@ -33,6 +34,7 @@ class Sample:
     group_names: tuple[str, ...]
     unusable: tuple[str, ...]
     warnings: tuple[str, ...]
+    refused: bool = False
 
 
 def take(
@@ -74,7 +76,8 @@ def take(
         groups=np.unique(names, return_inverse=True)[1].astype(np.int64),
         group_names=tuple(names),
         unusable=tuple(unusable),
-        warnings=tuple(_warnings(counts, [image.name for image, _ in seen], first)),
+        warnings=(*_warnings(counts, [image.name for image, _ in seen], first), *_refusals(kept)),
+        refused=any(embedding.complaint for _, embedding in kept),
     )
 
 
@@ -114,6 +117,14 @@ def _check_counts(counts: dict[str, int]) -> None:
             found=", ".join(f"{show(label)} {count}" for label, count in counts.items()),
             remedy="label more cells",
         )
+
+
+def _refusals(kept: Sequence[tuple[LabelledImage, Embedding]]) -> list[str]:
+    """What is to be said of pictures that a bundle would have refused a label, though somebody could tell the cell."""
+    found = [f"{show(image.name)}: {seen.complaint}" for image, seen in kept if seen.complaint]
+    if not found:
+        return []
+    return [f"{len(found)} pictures would get no label ({listed(found)}); an adapted bundle refuses no picture"]
 
 
 def _warnings(counts: dict[str, int], names: Sequence[str], first: npt.NDArray[np.int64]) -> list[str]:

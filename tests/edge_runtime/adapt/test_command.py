@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,12 @@ from PIL import Image
 
 from edge_runtime.__main__ import main
 from edge_runtime.adapt import command
-from edge_runtime.card import load_card
+from edge_runtime.card import attach, load_card
 from edge_runtime.classifier import MODELS, Classifier
+from edge_runtime.fitness import Limits
 from edge_runtime.integrity import SUMS_NAME, read_sums
 from edge_runtime.rewrite import with_head
+from tests import tiny_model
 
 
 @pytest.fixture
@@ -50,6 +53,34 @@ def test_a_bundle_is_adapted(adapt, cells, base, tmp_path):
         1.0,
     )
     assert read_sums(tmp_path / SUMS_NAME).keys() == {"adapted.tflite"}
+
+
+def limit(base, limits):
+    """Give a bundle other limits."""
+    content, card = base.read_bytes(), load_card(base)
+    model = content[: zipfile.ZipFile(base).infolist()[0].header_offset]
+    tiny_model.save(base, attach(model, replace(card, fitness=limits)))
+
+
+@pytest.mark.parametrize("limits", [None, Limits()], ids=["none", "those of the public set"])
+def test_limits_that_refuse_the_user_s_own_cells_are_given_up(adapt, cells, base, tmp_path, limits):
+    """Coloured patterns are no smear; somebody who labels them wants an answer for them all the same."""
+    limit(base, limits)
+    data = cells(6)
+    status, _, err = adapt(data)
+    assert status == 0
+    assert any("would get no label" in line for line in err) == (limits is not None)
+    adapted = Classifier(tmp_path / "adapted.tflite")
+    assert adapted.card.fitness is None
+    assert adapted.classify(data / "RED" / "00.png").label == "RED"
+
+
+def test_limits_that_let_all_of_them_pass_stay(adapt, cells, base, tmp_path):
+    lax = Limits(least_glass=0, least_grey=0, brighter=99, least_stain=-99, least_violet=0, least_edge=0)
+    limit(base, lax)
+    status, _, err = adapt(cells(6))
+    assert (status, [line for line in err if "would get no label" in line]) == (0, [])
+    assert load_card(tmp_path / "adapted.tflite").fitness == lax
 
 
 def test_an_adapted_bundle_is_adapted_again_in_its_place(adapt, cells, tmp_path):
