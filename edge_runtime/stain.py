@@ -50,20 +50,19 @@ def dyes(squares: Squares, cell: Cell, *, glass: Color) -> Dyes:
         cell: its main one.
         glass: the colour of its empty glass, float32 [3], 0 to 255.
     """
-    side = squares.side_px
+    side, planes = squares.side_px, squares.means.transpose(2, 0, 1)  # as they lie in memory
     inside = np.s_[cell.top_px // side : cell.bottom_px // side, cell.left_px // side : cell.right_px // side]
-    around = Squares(squares.means[inside], side)
-    stain = around.stain
-    nucleus = _middle(around.means[stain >= (stain.min() + stain.max()) / 2])
-    beside = np.ones(squares.means.shape[:2], np.bool_)
+    stain = Squares(squares.means[inside], side).stain
+    nucleus = median(planes[:, *inside][:, stain >= (stain.min() + stain.max()) / 2])
+    beside = np.ones(planes.shape[1:], np.bool_)
     beside[inside] = False
-    means = squares.means[::2, ::2][beside[::2, ::2]]  # red cells are many: every fourth square tells as much
-    means = means[means.sum(axis=1) > 3 * _DIM]
-    green, clear = means[:, 1], float(glass[1])
+    others = planes[:, ::2, ::2][:, beside[::2, ::2]]  # red cells are many: every fourth square tells as much
+    others = others[:, others[0] + others[1] + others[2] > 3 * _DIM]
+    green, clear = others[1], float(glass[1])
     dark = float(np.partition(green, place := int(_DARK * len(green)))[place]) if len(green) else clear
     if clear - dark < _LEAST_CONTRAST * clear:
         return Dyes(None, _density(nucleus, glass))
-    return Dyes(_density(_middle(means[green <= (clear + dark) / 2]), glass), _density(nucleus, glass))
+    return Dyes(_density(median(others[:, green <= (clear + dark) / 2]), glass), _density(nucleus, glass))
 
 
 def normalization(found: Dyes) -> Matrix:
@@ -96,11 +95,6 @@ def normalize(pixels: Pixels, matrix: Matrix, *, glass: Color) -> Pixels:
         np.take(look, (sums >> (_BITS * channel)) & ((1 << _BITS) - 1), out=seen[..., channel], mode="clip")
     seen[sums >> (3 * _BITS) == 3] = 0
     return seen
-
-
-def _middle(colors: npt.NDArray[np.float32]) -> Color:
-    """The median of colours [n, 3], channel by channel."""
-    return median(np.ascontiguousarray(colors.T))
 
 
 def _density(color: Color, glass: Color) -> Matrix:
