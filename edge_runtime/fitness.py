@@ -67,8 +67,10 @@ class Limits:
     least_edge_of_cell: float = 0.072
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Limits":
-        """Read what a card holds; ValueError for what is no number or no limit."""
+    def from_json(cls, values: Any) -> "Limits":
+        """Read what a card holds, names to numbers; ValueError or TypeError for anything else."""
+        if not isinstance(values, Mapping):
+            raise ValueError(f"limits of pictures {str(values)[:40]!r}, no object")
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"limits of pictures {unknown}")

@@ -299,7 +299,9 @@ def test_limits_of_pictures_come_back_whole():
     assert load_card(with_card_text(json.dumps(card.to_json()).encode())) == card
 
 
-@pytest.mark.parametrize("limits", [{"least_glass": "much"}, {"moods": 1.0}, {"least_stain": float("nan")}, [1], 3])
+@pytest.mark.parametrize(
+    "limits", [{"least_glass": "much"}, {"moods": 1.0}, {"least_stain": float("nan")}, [1], 3, "", []]
+)
 def test_limits_that_are_none_are_refused(limits, refused):
     with refused("a card with all of its fields valid"):
         Card.from_json({**CARD.to_json(), "fitness": limits})
