@@ -17,8 +17,15 @@ from tests import tiny_model
 COLORS = {"BLUE": (0, 0, 255), "DARK": (0, 0, 0), "GREEN": (0, 255, 0), "RED": (255, 0, 0)}
 
 
+FORKING = ("test_helper.py", "test_parallel.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the real data set, so that `-m "not data"` leaves it out."""
+    """Mark what needs the real data set, so that `-m "not data"` leaves it out; tests of forks go first.
+
+    Ray and TensorFlow leave threads and processes behind in this one, beside which nothing is forked.
+    """
+    items.sort(key=lambda item: item.path.name not in FORKING)
     for item in items:
         if "data_root" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
