@@ -1,6 +1,6 @@
 """What a training run can be told, with the defaults of the shipped recipe (docs/recipe.md says how it was chosen)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.view import CELL, MAX_ZOOM, MIN_ZOOM, View
@@ -196,6 +196,25 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         )
 
 
+# A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a
+# ninth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
+# says (docs/recipe.md, and why it is not shipped).
+_CELL = Settings(
+    network=NetworkSettings(
+        image_height_px=240,
+        image_width_px=320,
+        crop_px=96,
+        zoom=0.75,
+        widths=(24, 48, 72, 96),
+        strided=2,
+        towers=1,
+        white_balance=True,
+        blind=False,
+    ),
+    float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
+    qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+)
+
 PRESETS = {
     # The whole field by five towers, each blind to a fifth of the source cells: what is shipped. Its prior is that of
     # `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
@@ -205,42 +224,14 @@ PRESETS = {
         # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
         qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.5),
     ),
-    # A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a
-    # ninth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
-    # says (docs/recipe.md, and why it is not shipped).
-    "cell": Settings(
-        network=NetworkSettings(
-            image_height_px=240,
-            image_width_px=320,
-            crop_px=96,
-            zoom=0.75,
-            widths=(24, 48, 72, 96),
-            strided=2,
-            towers=1,
-            white_balance=True,
-            blind=False,
-        ),
-        float_stage=StageSettings(epochs=8, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
-    ),
+    "cell": _CELL,
     # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are
     # practised, for twice as long. Worse on cells from the microscope that it learned on, far better under shifts
     # (docs/shifts.md); its widths fill the processor's vectors, three strides instead of pooling (docs/roofline.md).
-    "portable": Settings(
-        network=NetworkSettings(
-            image_height_px=240,
-            image_width_px=320,
-            crop_px=96,
-            zoom=0.75,
-            widths=(16, 48, 80, 128),
-            strided=3,
-            towers=1,
-            white_balance=True,
-            stain_normalization=True,
-            blind=False,
-        ),
-        float_stage=StageSettings(epochs=16, learning_rate=2e-3, weight_decay=0.05, class_prior=1.0),
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
+    "portable": replace(
+        _CELL,
+        network=replace(_CELL.network, widths=(16, 48, 80, 128), strided=3, stain_normalization=True),
+        float_stage=replace(_CELL.float_stage, epochs=16),
         augmentation=Augmentation(stain=0.3, light=0.1, exposure=0.2, focus_px=1.0, scale=0.2, rotation_deg=15.0),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.
