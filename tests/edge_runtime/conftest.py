@@ -1,11 +1,27 @@
-"""What the tests of the command line share."""
+"""What the tests of the device share: its command line, and fields of the public set."""
 
+import csv
 import io
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.__main__ import main
+from edge_runtime.image import Pixels, decode
+from train.cells import KNOWN_GROUPS
+
+
+@pytest.fixture(scope="session")
+def train_fields(data_root: Path) -> list[Pixels]:
+    """A picture of each fifth source cell of TRAIN, fitted into 320 x 240."""
+    with KNOWN_GROUPS.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["path"].startswith("TRAIN/")]
+    rows.sort(key=itemgetter("source", "path"))
+    firsts = [next(rows)["path"] for _, rows in groupby(rows, key=itemgetter("source"))][::5]
+    images = data_root / "dataset2-master/dataset2-master/images"
+    return [decode(images / path, height_px=240, width_px=320) for path in firsts]
 
 
 @pytest.fixture

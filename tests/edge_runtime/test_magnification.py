@@ -1,20 +1,14 @@
 """How fields of other magnifications are told: the public set's TRAIN folder, each fifth source cell, made larger."""
 
-import csv
-from itertools import groupby
-from operator import itemgetter
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from edge_runtime import magnification as module
-from edge_runtime.image import decode
 from edge_runtime.locate import Cell, locate
 from edge_runtime.magnification import LEAST_NUCLEUS, MOST_NUCLEUS, magnification
 from edge_runtime.scale import red_cell_diameter
 from edge_runtime.squares import Squares, coarsen
-from train.cells import KNOWN_GROUPS
 
 RED_CELL_PX = 50.3  # docs/cells.md
 HEIGHT, WIDTH = 240, 320
@@ -22,15 +16,9 @@ MIDDLING = np.sqrt(LEAST_NUCLEUS * MOST_NUCLEUS)
 
 
 @pytest.fixture(scope="module")
-def fields(data_root):
+def fields(train_fields):
     """A picture of each fifth source cell of TRAIN, and the middle of its cell."""
-    with KNOWN_GROUPS.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["path"].startswith("TRAIN/")]
-    rows.sort(key=itemgetter("source", "path"))
-    firsts = [next(rows)["path"] for _, rows in groupby(rows, key=itemgetter("source"))][::5]
-    images = data_root / "dataset2-master/dataset2-master/images"
-    pictures = [decode(images / path, height_px=HEIGHT, width_px=WIDTH) for path in firsts]
-    return [(pixels, cells[0]) for pixels in pictures if (cells := locate(pixels))]
+    return [(pixels, cells[0]) for pixels in train_fields if (cells := locate(pixels))]
 
 
 def told(pixels):

@@ -1,7 +1,3 @@
-import csv
-from itertools import groupby
-from operator import itemgetter
-
 import numpy as np
 import pytest
 
@@ -12,7 +8,6 @@ from edge_runtime.stain import NUCLEUS, RED_CELL, Dyes, dyes, normalization, nor
 from edge_runtime.view import View, cut
 from edge_runtime.white import WHITE, balance, glass
 from tests.fields import field
-from train.cells import KNOWN_GROUPS
 
 RED = (200, 150, 160)
 LIGHT = np.array([230, 210, 215], np.float32)  # the glass of tests.fields
@@ -49,15 +44,9 @@ def look(density):
     return np.minimum(WHITE * np.exp(-np.array(density)), 255)
 
 
-def test_what_red_cells_and_nuclei_look_like_in_the_public_set(data_root):
+def test_what_red_cells_and_nuclei_look_like_in_the_public_set(train_fields):
     """The constants are what the TRAIN folder gives: the median over a picture of each fifth source cell."""
-    with KNOWN_GROUPS.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["path"].startswith("TRAIN/")]
-    rows.sort(key=itemgetter("source", "path"))
-    firsts = [next(rows)["path"] for _, rows in groupby(rows, key=itemgetter("source"))][::5]
-    images = data_root / "dataset2-master/dataset2-master/images"
-    pictures = [decode(images / path, height_px=240, width_px=320) for path in firsts]
-    every = [found(pixels) for pixels in pictures if locate(pixels)]
+    every = [found(pixels) for pixels in train_fields if locate(pixels)]
     assert len(every) > 50
     # A quarter of the spread among 56 source cells; the median over all 277 is nearer.
     assert np.median([each.red_cell for each in every], axis=0) == pytest.approx(np.array(RED_CELL), abs=0.02)
