@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.squares import Squares
-from edge_runtime.white import glass
+from edge_runtime.ranks import highest
+from edge_runtime.squares import Squares, stain_of
 
 UNDEREXPOSED = "underexposed: the glass between the cells is dark"
 OVEREXPOSED = "overexposed: most of the picture is blown out"
@@ -23,7 +23,7 @@ NO_CELL = "no stained cell in the picture"
 BLURRED = "out of focus"
 COMPLAINTS = (UNDEREXPOSED, OVEREXPOSED, NO_SMEAR, NO_CELL, BLURRED)
 
-_BLACK = 20.0  # mean of the channels; darker squares are fill beside the picture, or no light at all, as in `white`
+_BLACK = 20.0  # of green; what is darker is fill beside the picture, to which there is no edge
 _LEAST_LIT = 0.02  # of the squares: less is no picture
 _WHITE_OUT = 250.0  # in every channel: the sensor can tell no more
 _STAINED = 0.2  # of the glass, as in `locate`: above that a square is stained
@@ -87,51 +87,46 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
         squares: of the whole field.
         limits: the model's.
     """
-    channels = squares.means[::2, ::2].reshape(-1, 3).T  # every fourth tells as much; by channel it is fast
-    lit = np.ascontiguousarray(channels[:, channels[0] + channels[1] + channels[2] > 3 * _BLACK])
-    if lit.shape[1] < _LEAST_LIT * channels.shape[1]:
+    lit, glass = squares.lit, squares.glass
+    darkest, brightest = float(glass.min()), float(glass.max())
+    if lit.shape[1] < _LEAST_LIT * squares.few.shape[1] or brightest < limits.least_glass:
         return UNDEREXPOSED
-    color = glass(squares)
-    if color.max() < limits.least_glass:
-        return UNDEREXPOSED
-    if color.min() < limits.least_grey * color.max():
+    if darkest < limits.least_grey * brightest:
         return NO_SMEAR
-    red, green, blue = lit / color[:, np.newaxis]
-    stain = 1.5 * blue - 0.5 * red - green
-    strongest = _highest(stain, _MOST_STAINED)
-    if strongest < limits.most_white_out_stain and _share(np.minimum.reduce(lit) >= _WHITE_OUT) > limits.most_white_out:
+    relative = lit / glass[:, np.newaxis]
+    stain = stain_of(relative)
+    strongest = highest(stain, _MOST_STAINED)
+    if strongest < limits.most_white_out_stain and _share(lit.min(axis=0) >= _WHITE_OUT) > limits.most_white_out:
         return OVEREXPOSED
-    if _share(np.maximum(np.maximum(red, green), blue) > limits.brighter) > limits.most_brighter:
+    if _share(relative.max(axis=0) > limits.brighter) > limits.most_brighter:
         return NO_SMEAR
     if strongest < limits.least_stain:
         return NO_CELL
     stained = stain > _STAINED
-    if _share(red[stained] > green[stained] - limits.violet_margin) < limits.least_violet:
+    red, green, _ = relative.compress(stained, axis=1)
+    if _share(red > green - limits.violet_margin) < limits.least_violet:
         return NO_SMEAR
-    edge = _edge(squares, lit[1])
+    edge = _edge(squares.planes[1], lit[1])
     soft = edge < limits.least_edge and edge * np.sqrt(_share(stained)) < limits.least_edge_of_cell
     return BLURRED if soft else None
 
 
-def _edge(squares: Squares, lit: Values) -> float:
-    """The steepest steps in green from a square to the next, of the contrast of the lit ones; fill has none."""
-    rows, columns = squares.means[::2, :, 1], squares.means[:, ::2, 1].T
-    steps = np.concatenate([_steps(rows), _steps(columns)])
-    contrast = _highest(lit, 1 - _BRIGHT) - _highest(lit, 1 - _DARK)
-    return float(_highest(steps, _EDGES) / max(contrast, _LEAST_CONTRAST))
+def _edge(green: Values, lit: Values) -> float:
+    """The steepest steps in green, [rows, columns], from a square to the next, of the contrast of the lit ones.
+
+    Every second row and column is looked at. Fill has no edges.
+    """
+    across = _steps(green[::2, :-1], green[::2, 1:])
+    down = _steps(green[:-1, ::2], green[1:, ::2])
+    contrast = highest(lit, 1 - _BRIGHT) - highest(lit, 1 - _DARK)
+    return float(highest(np.concatenate([across, down]), _EDGES) / max(contrast, _LEAST_CONTRAST))
 
 
-def _steps(lines: Values) -> Values:
-    """From each square of some lines to the next, flat; none to and from what is black."""
-    steps = np.abs(lines[:, 1:] - lines[:, :-1])
-    steps[np.minimum(lines[:, 1:], lines[:, :-1]) <= _BLACK] = 0
+def _steps(before: Values, after: Values) -> Values:
+    """From squares to those after them, flat; none to and from what is black."""
+    steps = np.abs(after - before)
+    steps[np.minimum(before, after) <= _BLACK] = 0
     return np.asarray(steps.ravel(), np.float32)
-
-
-def _highest(values: Values, share: float) -> float:
-    """The least of that share of the values that are highest."""
-    place = values.size - max(1, round(share * values.size))
-    return float(np.partition(values, place)[place])
 
 
 def _share(which: npt.NDArray[np.bool_]) -> float:

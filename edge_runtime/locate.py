@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from edge_runtime.squares import Squares, coarsen, median
+from edge_runtime.ranks import highest, median
+from edge_runtime.squares import Squares, coarsen
 
 _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
 _HALFWAY = np.float32(0.5)  # between the field's middle and its strongest stain: adapts to the dye and the exposure
@@ -42,12 +43,10 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
     """
     squares = squares or coarsen(pixels)
     side, stain = squares.side_px, squares.stain
-    place = stain.size - max(1, round(_BRIGHTEST * stain.size))
-    values = stain.ravel()
-    middle, strongest = median(values), np.partition(values, place)[place]
+    middle, strongest = median(stain.ravel()), np.float32(highest(stain, _BRIGHTEST))
     above = _HALFWAY * (strongest - middle)
     if above < _LEAST_STAIN * _FULL:  # else no brightness could ask for more
-        above = max(above, _LEAST_STAIN * median(squares.means[..., 1].ravel()))
+        above = max(above, _LEAST_STAIN * median(squares.planes[1].ravel()))
     regions = _regions(stain > middle + above)
     found = [region for region in regions if region[4] >= _LEAST_AREA] or [
         region for region in regions if region[4] >= _LEAST_CUT_AREA and _is_cut(region, stain.shape)
@@ -75,11 +74,11 @@ def _regions(stained: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int, f
     for step in (1, stride):
         grown[step:] |= flat[:-step]
         grown[:-step] |= flat[step:]
-    edges = np.flatnonzero(grown[1:] != grown[:-1]) + 1
-    if not len(edges):
-        return []
-    counts: list[int] = np.add.reduceat(flat, edges, dtype=np.intp)[::2].tolist()
-    starts, ends = edges[::2].tolist(), edges[1::2].tolist()
+    edges = (grown[1:] != grown[:-1]).nonzero()[0] + 1
+    bounds: list[int] = edges.tolist()
+    before: list[int] = flat.nonzero()[0].searchsorted(edges).tolist()  # how many are stained before each of them
+    starts, ends = bounds[::2], bounds[1::2]
+    counts = [after - until for until, after in zip(before[::2], before[1::2], strict=True)]
     regions = []
     for runs in _connect(starts, ends, stride=stride):
         # What has grown sideways is one square wider at both ends than what is stained; runs without any only bridge.
@@ -96,24 +95,23 @@ def _connect(starts: list[int], ends: list[int], *, stride: int) -> list[list[in
 
     Runs are half-open ranges of a flat picture of `stride` squares a row, in order; none touches a row's end.
     """
-    parent = list(range(len(starts)))
-
-    def find(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
-
+    region_of: list[list[int]] = []
     above = 0
-    for run, (start, end) in enumerate(zip(starts, ends, strict=True)):
+    for run, start in enumerate(starts):
         while above < run and ends[above] + stride < start:
             above += 1
-        other = above
-        while other < run and starts[other] + stride <= end:
-            one, two = sorted((find(run), find(other)))
-            parent[two] = one
+        own: list[int] = []
+        other, last = above, ends[run] - stride
+        while other < run and starts[other] <= last:
+            touched = region_of[other]
+            if not own or own is touched:
+                own = touched
+            else:
+                own, touched = sorted((own, touched))
+                own[:] = sorted(own + touched)
+                for each in touched:
+                    region_of[each] = own
             other += 1
-    regions: dict[int, list[int]] = {}
-    for run in range(len(starts)):
-        regions.setdefault(find(run), []).append(run)
-    return list(regions.values())
+        own.append(run)
+        region_of.append(own)
+    return [region for run, region in enumerate(region_of) if region[0] == run]

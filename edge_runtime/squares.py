@@ -1,5 +1,6 @@
 """A picture in coarse squares, for what needs no more than that and must be fast."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,24 +8,63 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
+from edge_runtime.white import Color, glass
 
 GRID = 60  # squares along the field's shorter side: fine enough for lobes of a nucleus, coarse enough to be fast
+_DIM = 20.0  # mean of the channels; darker squares are fill beside the picture, or no light at all
+
+Planes = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Squares:
     """The means of a picture's squares of `side_px` pixels, float32 [rows, columns, 3], RGB, 0 to 255.
 
-    What is left at the right and the bottom is cut off.
+    What is left at the right and the bottom is cut off. What else is measured of a field, and asked for by several, is
+    worked out when it is first asked for.
     """
 
     means: npt.NDArray[np.float32]
     side_px: int
 
     @property
+    def planes(self) -> Planes:
+        """The means as `shrink` lays them out in memory, [3, rows, columns]."""
+        return self.means.transpose(2, 0, 1)
+
+    @functools.cached_property
     def stain(self) -> npt.NDArray[np.float32]:
-        """0.5 (blue - red) + (blue - green), [rows, columns]: 0 for grey, below for red cells, high for a nucleus."""
-        return 1.5 * self.means[..., 2] - 0.5 * self.means[..., 0] - self.means[..., 1]
+        """That of the squares, [rows, columns]."""
+        return stain_of(self.planes)
+
+    @functools.cached_property
+    def few(self) -> Planes:
+        """Every second square of every second row, [3, n]: of what is large or frequent they tell as much."""
+        return self.planes[:, ::2, ::2].reshape(3, -1)
+
+    @functools.cached_property
+    def are_lit(self) -> npt.NDArray[np.bool_]:
+        """Which of these few are neither fill beside the picture nor without any light, [n]."""
+        red, green, blue = self.few
+        lit: npt.NDArray[np.bool_] = red + green + blue > 3 * _DIM
+        return lit
+
+    @functools.cached_property
+    def lit(self) -> Planes:
+        """The few that are, [3, lit ones]."""
+        lit: Planes = self.few.compress(self.are_lit, axis=1)
+        return lit
+
+    @functools.cached_property
+    def glass(self) -> Color:
+        """The colour of the empty glass in the field (edge_runtime/white.py)."""
+        return glass(self.lit)
+
+
+def stain_of(colors: Planes) -> npt.NDArray[np.float32]:
+    """0.5 (blue - red) + (blue - green) of [3, ...]: 0 for grey, below for red cells, high for a nucleus."""
+    red, green, blue = colors
+    return 1.5 * blue - 0.5 * red - green
 
 
 def coarsen(pixels: Pixels) -> Squares:
@@ -55,14 +95,3 @@ def shrink(pixels: Pixels, side: int) -> npt.NDArray[np.float32]:
         plane[:] = runs[channel :: 3 * side]
     planes /= side * side
     return planes.transpose(1, 2, 0)
-
-
-def median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The medians of float32 [..., n] along the last axis, as np.median has them, in a fraction of its time.
-
-    Each place is looked for by itself: numpy uses the processor's vectors for one, and not for several at once.
-    """
-    half = values.shape[-1] // 2
-    parted = np.partition(values, half)
-    upper: npt.NDArray[np.float32] = parted[..., half]
-    return upper if values.shape[-1] % 2 else (parted[..., :half].max(axis=-1) + upper) / np.float32(2)

@@ -5,6 +5,7 @@ to be classified, which takes up the basic one. What both look like says how a f
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 
 from edge_runtime.image import Pixels
 from edge_runtime.locate import Cell
-from edge_runtime.squares import Squares, median
+from edge_runtime.ranks import median, ranked
+from edge_runtime.squares import Squares
 from edge_runtime.white import DARKEST_GLASS, WHITE, Color
 
 # Densities (-ln of the share of the glass' light that is let through; red, green, blue) that red cells and nuclei get:
@@ -22,7 +24,6 @@ NUCLEUS = (0.364, 0.661, -0.059)
 
 _HOLD = 0.03  # squared density by which a field's own colours are held to: two dyes do not tell about a third
 _MOST = 4.0  # times a density; more is made of noise
-_DIM = 20.0  # mean of the channels; darker squares are fill beside the picture
 _BLACK = 12  # levels; what is darker in every channel is fill, and stays black
 _DARK = 1 / 20  # of the squares beside the cell: red cells are as dark as the lightest of these
 _LEAST_CONTRAST = 0.05  # of the glass' green; less is no red cell
@@ -30,6 +31,9 @@ _LEAST_CONTRAST = 0.05  # of the glass' green; less is no red cell
 _STEPS = 512  # of a density by 1: a third of a level of brightness
 _BITS = 20  # of the sum of a channel's three parts
 _BIAS = 1 << 14  # keeps each part above 0
+_ONE_SUM = (1 << _BITS) - 1
+_THREE = 1 + (1 << _BITS) + (1 << 2 * _BITS)  # times a number: that for each channel
+_DARKEST = ((3 << 15) - 1) * _THREE  # sums that look black
 
 Matrix = npt.NDArray[np.float64]
 
@@ -42,27 +46,27 @@ class Dyes:
     nucleus: Matrix
 
 
-def dyes(squares: Squares, cell: Cell, *, glass: Color) -> Dyes:
+def dyes(squares: Squares, cell: Cell) -> Dyes:
     """How a field is stained.
 
     Args:
         squares: of the field.
         cell: its main one.
-        glass: the colour of its empty glass, float32 [3], 0 to 255.
     """
-    side, planes = squares.side_px, squares.means.transpose(2, 0, 1)  # as they lie in memory
+    side, clear = squares.side_px, float(squares.glass[1])
     inside = np.s_[cell.top_px // side : cell.bottom_px // side, cell.left_px // side : cell.right_px // side]
-    stain = Squares(squares.means[inside], side).stain
-    nucleus = median(planes[:, *inside][:, stain >= (stain.min() + stain.max()) / 2])
-    beside = np.ones(planes.shape[1:], np.bool_)
+    stain = squares.stain[inside].ravel()
+    stained = stain >= (stain.min() + stain.max()) / 2
+    nucleus = median(squares.planes[:, *inside].reshape(3, -1).compress(stained, axis=1))
+    beside = np.ones(squares.stain.shape, np.bool_)
     beside[inside] = False
-    others = planes[:, ::2, ::2][:, beside[::2, ::2]]  # red cells are many: every fourth square tells as much
-    others = others[:, others[0] + others[1] + others[2] > 3 * _DIM]
-    green, clear = others[1], float(glass[1])
-    dark = float(np.partition(green, place := int(_DARK * len(green)))[place]) if len(green) else clear
+    others = squares.few.compress(beside[::2, ::2].ravel() & squares.are_lit, axis=1)
+    green = others[1]
+    dark = ranked(green, int(_DARK * len(green))) if len(green) else clear
     if clear - dark < _LEAST_CONTRAST * clear:
-        return Dyes(None, _density(nucleus, glass))
-    return Dyes(_density(median(others[:, green <= (clear + dark) / 2]), glass), _density(nucleus, glass))
+        return Dyes(None, _density(nucleus, squares.glass))
+    red_cell = median(others.compress(green <= (clear + dark) / 2, axis=1))
+    return Dyes(*_density(np.stack([red_cell, nucleus]), squares.glass))
 
 
 def normalization(found: Dyes) -> Matrix:
@@ -70,15 +74,28 @@ def normalization(found: Dyes) -> Matrix:
 
     Like Macenko et al. 2009 (doi:10.1109/ISBI.2009.5193250) it takes one pair of dyes for another in the space of
     densities, but the pair is looked up where it is known to be, and other colours are kept as far as that lets them:
-    the least |D M - D0|^2 + _HOLD |M - I|^2, for D the densities found and D0 those wanted, a row each.
+    the least |D M - D0|^2 + _HOLD |M - I|^2, for D the densities found and D0 those wanted, a row each. That is
+    M = I + D^T (D D^T + _HOLD I)^-1 (D0 - D), with two rows and in plain numbers the same on every processor.
     """
-    pairs = [(found.nucleus, NUCLEUS)] if found.red_cell is None else []
-    if found.red_cell is not None:
-        pairs = [(found.red_cell, RED_CELL), (found.nucleus, NUCLEUS)]
-    have, want = (np.array(rows, np.float64) for rows in zip(*pairs, strict=True))
-    held = _HOLD * np.eye(3)
-    matrix = np.linalg.solve(have.T @ have + held, have.T @ want + held)
-    return np.asarray(matrix.clip(-_MOST, _MOST), np.float64)
+    nothing = (0.0, 0.0, 0.0)  # a row that changes nothing
+    have, want = (nothing, nothing) if found.red_cell is None else (found.red_cell.tolist(), RED_CELL)
+    have_too, want_too = found.nucleus.tolist(), NUCLEUS
+    one, both, two = _HOLD + _dot(have, have), _dot(have, have_too), _HOLD + _dot(have_too, have_too)
+    determinant = one * two - both * both
+    columns = []
+    for channel in range(3):
+        less, less_too = want[channel] - have[channel], want_too[channel] - have_too[channel]
+        times = (two * less - both * less_too) / determinant
+        times_too = (one * less_too - both * less) / determinant
+        column = [times * mine + times_too * other for mine, other in zip(have, have_too, strict=True)]
+        column[channel] += 1
+        columns.append([min(max(value, -_MOST), _MOST) for value in column])
+    return np.array(columns, np.float64).T
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The scalar product of three numbers each."""
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 def normalize(pixels: Pixels, matrix: Matrix, *, glass: Color) -> Pixels:
@@ -87,18 +104,21 @@ def normalize(pixels: Pixels, matrix: Matrix, *, glass: Color) -> Pixels:
     All in whole numbers, so that every processor gives the same: each channel's part in the densities of all three is
     looked up, as one number of 3 x 20 bits, and so is what their sum looks like.
     """
+    channels = pixels.reshape(-1, 3).T.astype(np.intp, order="C")
     parts = _parts(matrix, glass)
-    red, green, blue = (np.take(parts[channel], pixels[..., channel]) for channel in range(3))
-    sums = red + green + blue
-    look, seen = _look(), np.empty(pixels.shape, np.uint8)
+    sums = parts[0].take(channels[0])
+    sums += parts[1].take(channels[1])
+    sums += parts[2].take(channels[2])
+    look, seen = _look(), np.empty((len(sums), 3), np.uint8)
+    sums[sums >= 3 << 3 * _BITS] = _DARKEST
     for channel in range(3):
-        np.take(look, (sums >> (_BITS * channel)) & ((1 << _BITS) - 1), out=seen[..., channel], mode="clip")
-    seen[sums >> (3 * _BITS) == 3] = 0
-    return seen
+        seen[:, channel] = look.take(sums & _ONE_SUM)
+        sums >>= _BITS
+    return seen.reshape(pixels.shape)
 
 
 def _density(color: Color, glass: Color) -> Matrix:
-    """Densities of levels, float64 [..., 3], above those of the glass."""
+    """Densities of levels, float64, above those of the glass, which are broadcast against them."""
     clear = np.maximum(glass, DARKEST_GLASS).astype(np.float64)
     levels = np.minimum(color * (WHITE / clear), 255)  # as the white balance has them
     density: Matrix = -np.log(np.maximum(levels, 1) / WHITE)
@@ -107,12 +127,12 @@ def _density(color: Color, glass: Color) -> Matrix:
 
 def _parts(matrix: Matrix, glass: Color) -> npt.NDArray[np.int64]:
     """What each level of each channel adds to all densities, int64 [3, 256]; bit 60 counts the black ones."""
-    levels = np.arange(256, dtype=np.float32)
-    density = _density(np.repeat(levels[:, np.newaxis], 3, axis=1), glass)
-    steps = np.rint(_STEPS * density.T[..., np.newaxis] * matrix[:, np.newaxis]).astype(np.int64) + _BIAS
-    packed = steps @ (1 << _BITS * np.arange(3, dtype=np.int64))
+    density = _density(np.arange(256, dtype=np.float32), glass[:, np.newaxis])
+    steps = _STEPS * density[:, np.newaxis] * matrix[:, :, np.newaxis]
+    red, green, blue = np.rint(steps, out=steps).astype(np.int64).transpose(1, 0, 2)
+    packed: npt.NDArray[np.int64] = red + (green << _BITS) + (blue << 2 * _BITS) + _BIAS * _THREE
     packed[:, :_BLACK] += 1 << 3 * _BITS
-    return np.asarray(packed, np.int64)
+    return packed
 
 
 @functools.cache

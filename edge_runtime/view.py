@@ -11,7 +11,7 @@ import numpy as np
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
 from edge_runtime.locate import Cell, locate
 from edge_runtime.squares import GRID, Squares, coarsen
-from edge_runtime.white import balance, glass
+from edge_runtime.white import balance
 
 FIELD, CELL = "field", "cell"
 VIEWS = (FIELD, CELL)
@@ -93,13 +93,13 @@ def cut(pixels: Pixels, view: View, *, squares: Squares | None = None) -> tuple[
 
 
 def magnified(view: View, squares: Squares, cells: tuple[Cell, ...]) -> View:
-    """The view with the zoom for a field of these squares and cells; the same object where none is looked for."""
+    """The view with the zoom for a field of these squares and cells; the same object where that is its own."""
     if not view.red_cell_px or not cells:
         return view
     from edge_runtime.magnification import magnification  # here: most views need no Fourier transforms
 
     times = magnification(squares, cells[0], red_cell_px=view.red_cell_px)
-    return replace(view, zoom=view.zoom / times, red_cell_px=0.0)
+    return view if times == 1 else replace(view, zoom=view.zoom / times, red_cell_px=0.0)
 
 
 def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: View) -> Pixels:
@@ -107,10 +107,9 @@ def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: Vi
     if view.stain_normalization and cells:
         from edge_runtime.stain import dyes, normalization, normalize  # what other views need not load
 
-        clear = glass(squares)
-        return normalize(seen, normalization(dyes(squares, cells[0], glass=clear)), glass=clear)
+        return normalize(seen, normalization(dyes(squares, cells[0])), glass=squares.glass)
     if view.stain_normalization or view.white_balance:
-        return balance(seen, glass(squares))
+        return balance(seen, squares.glass)
     return seen
 
 

@@ -7,33 +7,29 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from edge_runtime.squares import Squares, median
+from edge_runtime.ranks import highest, median
 
 WHITE = 220.0  # what empty glass becomes in each channel: bright, with room above it for what is brighter
-_BLACK = 20.0  # mean of the channels; darker squares are fill beside the picture, or no light at all
 _BRIGHTEST = 0.25  # of the squares are taken for glass: a crowded field has no more
 DARKEST_GLASS = 60.0  # a channel darker than that is not made brighter any further, but for its noise
 
 Color = npt.NDArray[np.float32]
 
 
-def glass(squares: Squares) -> Color:
+def glass(lit: npt.NDArray[np.float32]) -> Color:
     """The colour of the empty glass in a field, float32 [3], RGB, 0 to 255; WHITE where all of it is black.
 
     It is the median, channel by channel, of the quarter of the field that is brightest in green, which every stain and
     every cell takes up.
+
+    Args:
+        lit: the field's squares that are not black, float32 [3, n], as `Squares.lit` has them.
     """
-    planes = squares.means[::2, ::2].transpose(2, 0, 1).reshape(3, -1)  # glass is large: every fourth tells as much
-    red, green, blue = planes
-    lit = red + green + blue > 3 * _BLACK
-    if not lit.any():
+    green = lit[1]
+    if not len(green):
         return np.full(3, WHITE, np.float32)
-    if not lit.all():
-        planes = planes[:, lit]
-        green = planes[1]
-    place = len(green) - max(1, round(_BRIGHTEST * len(green)))
     # All that are as green as the last of them: which of equals np.argpartition takes depends on the processor.
-    return median(planes[:, green >= np.partition(green, place)[place]])
+    return median(lit.compress(green >= highest(green, _BRIGHTEST), axis=1))
 
 
 def balance(pixels: Pixels, glass_color: Color) -> Pixels:

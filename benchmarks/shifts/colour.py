@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from edge_runtime.image import Pixels
 from edge_runtime.squares import coarsen
-from edge_runtime.white import glass
 
 DISPLAY_GAMMA = 2.2  # of sRGB, nearly (IEC 61966-2-1)
 
@@ -46,7 +45,7 @@ def absorb(pixels: Pixels, *, matrix: Values) -> Pixels:
         matrix: float [3, 3]; a column is what the new density of a channel is mixed of.
     """
     values = np.arange(256, dtype=np.float32)[:, np.newaxis]
-    density = -np.log(np.maximum(values, _DARKEST) / np.maximum(glass(coarsen(pixels)), _DARKEST))
+    density = -np.log(np.maximum(values, _DARKEST) / np.maximum(coarsen(pixels).glass, _DARKEST))
     own = np.stack([density[pixels[..., channel], channel] for channel in range(3)], axis=-1)
     return to_pixels(pixels * np.exp(-(own @ (matrix - np.eye(3)).astype(np.float32))))
 

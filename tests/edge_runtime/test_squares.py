@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge_runtime.squares import median, shrink
+from edge_runtime.squares import coarsen, shrink
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 5])
@@ -20,11 +20,18 @@ def test_the_brightest_large_squares_do_not_overflow(side):
     assert (shrink(np.full((120, 120, 3), 255, np.uint8), side) == 255).all()
 
 
-@pytest.mark.parametrize("shape", [(1,), (2,), (7,), (4800,), (3, 1), (3, 8), (3, 301)])
-@pytest.mark.parametrize("values", [3, 10**6])
-def test_medians_are_those_of_numpy(shape, values):
-    """To the bit: with few values most are equal, with many the mean of two must be rounded."""
-    numbers = np.random.default_rng(len(shape)).integers(0, values, shape).astype(np.float32) / np.float32(9)
-    found = median(numbers)
-    assert found.dtype == np.float32
-    assert np.array_equal(found, np.median(numbers, axis=-1))
+def test_what_is_measured_of_a_field_leaves_out_fill():
+    pixels = np.full((120, 160, 3), (200, 150, 160), np.uint8)
+    pixels[:, 80:] = (3, 0, 11)
+    squares = coarsen(pixels)
+    assert squares.planes.shape == (3, 60, 80)
+    assert squares.few.shape == (3, 30 * 40)
+    assert squares.are_lit.reshape(30, 40).all(axis=0).tolist() == [True] * 20 + [False] * 20
+    assert squares.lit.T.tolist() == [[200, 150, 160]] * 600
+    assert squares.stain[0, 0] == 0.5 * (160 - 200) + (160 - 150)
+
+
+def test_what_is_measured_of_a_field_is_measured_once():
+    squares = coarsen(np.full((120, 160, 3), 200, np.uint8))
+    assert squares.glass is squares.glass
+    assert squares.stain is squares.stain

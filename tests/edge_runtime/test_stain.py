@@ -6,7 +6,7 @@ from edge_runtime.locate import locate
 from edge_runtime.squares import coarsen
 from edge_runtime.stain import NUCLEUS, RED_CELL, Dyes, dyes, normalization, normalize
 from edge_runtime.view import View, cut
-from edge_runtime.white import WHITE, balance, glass
+from edge_runtime.white import WHITE, balance
 from tests.fields import field
 
 RED = (200, 150, 160)
@@ -32,11 +32,11 @@ def stained(pixels, matrix):
 
 def found(pixels):
     squares = coarsen(pixels)
-    return dyes(squares, locate(pixels, squares=squares)[0], glass=glass(squares))
+    return dyes(squares, locate(pixels, squares=squares)[0])
 
 
 def normalized(pixels):
-    return normalize(pixels, normalization(found(pixels)), glass=glass(coarsen(pixels)))
+    return normalize(pixels, normalization(found(pixels)), glass=coarsen(pixels).glass)
 
 
 def look(density):
@@ -129,4 +129,4 @@ def test_the_field_view_is_stained_alike_and_shows_no_cells():
 def test_without_a_cell_the_field_is_balanced_only():
     pixels = field(height=240, width=320)
     view = View.whole(height_px=240, width_px=320, stain_normalization=True)
-    assert np.array_equal(cut(pixels, view)[0][0], balance(pixels, glass(coarsen(pixels))))
+    assert np.array_equal(cut(pixels, view)[0][0], balance(pixels, coarsen(pixels).glass))

@@ -30,6 +30,7 @@ CLASSIFYING = OURS | {
             "parallel",
             "progress",
             "quantization",
+            "ranks",
             "squares",
             "table",
             "terminal",

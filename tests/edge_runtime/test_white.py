@@ -4,7 +4,7 @@ import pytest
 from edge_runtime.image import decode
 from edge_runtime.squares import Squares, coarsen
 from edge_runtime.view import CELL, View, cut
-from edge_runtime.white import WHITE, balance, glass
+from edge_runtime.white import WHITE, balance
 from tests.fields import PLASMA, field
 
 
@@ -17,32 +17,32 @@ def lit(pixels, by):
 def test_glass_is_what_lies_between_the_cells(size):
     height, width = size
     pixels = field((height // 2, width // 2, height // 4), height=height, width=width)
-    assert glass(coarsen(pixels)) == pytest.approx(PLASMA)
+    assert coarsen(pixels).glass == pytest.approx(PLASMA)
 
 
 def test_black_fill_beside_the_picture_is_no_glass():
     pixels = field((60, 80, 20))
     pixels[:50] = 0
-    assert glass(coarsen(pixels)) == pytest.approx(PLASMA)
+    assert coarsen(pixels).glass == pytest.approx(PLASMA)
 
 
 def test_a_few_glaring_pixels_are_no_glass():
     pixels = field((60, 80, 20))
     pixels[:10, :20] = 255
-    assert glass(coarsen(pixels)) == pytest.approx(PLASMA)
+    assert coarsen(pixels).glass == pytest.approx(PLASMA)
 
 
 def test_of_squares_that_are_equally_green_no_order_decides():
     """np.argpartition took others of them on an emulated Raspberry Pi than on x86-64."""
     means = np.full((61, 81, 3), 200, np.float32)  # odd, as every second square is looked at, from either end the same
     means[..., 0] = np.arange(means[..., 0].size).reshape(61, 81) % 256
-    assert glass(Squares(means, 4)).tolist() == glass(Squares(means[::-1, ::-1], 4)).tolist()
+    assert Squares(means, 4).glass.tolist() == Squares(means[::-1, ::-1], 4).glass.tolist()
 
 
 def test_a_black_picture_stays_as_it_is():
     pixels = np.zeros((120, 160, 3), np.uint8)
-    assert (glass(coarsen(pixels)) == WHITE).all()
-    assert np.array_equal(balance(pixels, glass(coarsen(pixels))), pixels)
+    assert (coarsen(pixels).glass == WHITE).all()
+    assert np.array_equal(balance(pixels, coarsen(pixels).glass), pixels)
 
 
 def test_balanced_glass_is_white_and_what_is_brighter_is_cut():
@@ -75,5 +75,5 @@ def test_the_light_does_not_matter(data_root, light):
 def test_the_field_view_is_balanced_alike():
     pixels = lit(field((60, 80, 20)), (0.8, 0.9, 1.0))
     view = View.whole(height_px=120, width_px=160, white_balance=True)
-    assert np.array_equal(cut(pixels, view)[0], balance(pixels[np.newaxis], glass(coarsen(pixels))))
+    assert np.array_equal(cut(pixels, view)[0], balance(pixels[np.newaxis], coarsen(pixels).glass))
     assert cut(pixels, view)[0][0, 0, 0] == pytest.approx(np.full(3, WHITE))
