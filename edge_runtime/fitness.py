@@ -116,17 +116,18 @@ def _edge(green: Values, lit: Values) -> float:
 
     Every second row and column is looked at. Fill has no edges.
     """
-    across = _steps(green[::2, :-1], green[::2, 1:])
-    down = _steps(green[:-1, ::2], green[1:, ::2])
+    dim = green <= _BLACK
+    across = _steps(green[::2, :-1], green[::2, 1:], dim[::2, :-1] | dim[::2, 1:])
+    down = _steps(green[:-1, ::2], green[1:, ::2], dim[:-1, ::2] | dim[1:, ::2])
     contrast = highest(lit, 1 - _BRIGHT) - highest(lit, 1 - _DARK)
     return float(highest(np.concatenate([across, down]), _EDGES) / max(contrast, _LEAST_CONTRAST))
 
 
-def _steps(before: Values, after: Values) -> Values:
-    """From squares to those after them, flat; none to and from what is black."""
+def _steps(before: Values, after: Values, dim: npt.NDArray[np.bool_]) -> Values:
+    """From squares to those after them, flat; none where either is dim."""
     steps = np.abs(after - before)
-    steps[np.minimum(before, after) <= _BLACK] = 0
-    return np.asarray(steps.ravel(), np.float32)
+    steps[dim] = 0
+    return steps.ravel()
 
 
 def _share(which: npt.NDArray[np.bool_]) -> float:

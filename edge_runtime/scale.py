@@ -101,7 +101,8 @@ def _red(squares: Squares) -> Reals | None:
         np.float64
     )  # of float32 numpy 2 makes other transforms than 1
     cover[stained] = 0
-    cover[fill] = mean = cover[~fill].mean()
+    rest = cover[~fill]
+    cover[fill] = mean = rest.sum() / len(rest)
     return cover if mean >= _LEAST_COVER else None
 
 
@@ -133,10 +134,12 @@ def _strengths(red: Reals, rings: Reals) -> Reals:
     Beyond the field lies its mean, which answers to none.
     """
     height, width = red.shape
-    size = rings.shape[1], 2 * (rings.shape[2] - 1)
-    spectrum = np.fft.fft(np.fft.rfft(red - red.mean(), n=size[1]), n=size[0], axis=0)  # as rfft2, in less steps
-    rows = np.fft.ifft(spectrum * rings, axis=1)[:, :height]  # as irfft2, without the margin's rows
-    responses = np.fft.irfft(rows, n=size[1], axis=2)[..., :width]
+    columns, rows = 2 * (rings.shape[1] - 1), rings.shape[2]
+    # As rfft2 and irfft2, in fewer steps: frequencies lie along the lines that are transformed, and what of the
+    # margin comes out is left out in between.
+    spectrum = np.fft.fft(np.fft.rfft(red - red.sum() / red.size, n=columns).T, n=rows)
+    by_row = np.fft.ifft(spectrum * rings)[..., :height]
+    responses = np.fft.irfft(by_row, n=columns, axis=1)[:, :width]
     squared = np.maximum(responses, 0).reshape(len(rings), -1)
     squared *= squared
     strengths: Reals = (np.einsum("ij,ij->i", squared, squared) / red.size) ** 0.25
@@ -145,12 +148,12 @@ def _strengths(red: Reals, rings: Reals) -> Reals:
 
 @functools.lru_cache(maxsize=8)  # of some 400 kB at most; a model has two
 def _rings(height: int, width: int, least: float) -> tuple[Reals, Reals]:
-    """The radii for so many squares, [n], and the Fourier transforms of their rings, [n, rows, columns // 2 + 1]."""
+    """The radii for so many squares, [n], and the Fourier transforms of their rings, [n, columns // 2 + 1, rows]."""
     most = _MOST_RADIUS * min(height, width)
     radii = most * _STEP ** np.arange(-int(math.log(most / least) / math.log(_STEP)), 1.0)
     # The margin keeps most of a ring off what lies at the opposite edge; multiples of 8 are fast to transform.
     rows, columns = (-(-(length + int(0.8 * most)) // 8) * 8 for length in (height, width))
-    frequency = 2 * np.pi * np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
+    frequency = 2 * np.pi * np.hypot(np.fft.rfftfreq(columns)[:, np.newaxis], np.fft.fftfreq(rows))
     return radii, _ring(frequency * radii[:, np.newaxis, np.newaxis])
 
 
