@@ -280,7 +280,7 @@ class Classifier:
         decoded = time.perf_counter()
         values = [predict(crop) for crop in crops]
         done = time.perf_counter()
-        if not all(((each >= 0) & (each <= 1)).all() for each in values):  # false for NaN as well
+        if not all(0 <= value <= 1 for each in values for value in each.tolist()):  # false for NaN as well
             found = "expected probabilities, got NaN or numbers beyond 0 to 1; replace the model"
             return failed(name, found), None, ()
         latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))

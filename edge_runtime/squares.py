@@ -64,7 +64,8 @@ class Squares:
 def stain_of(colors: Planes) -> npt.NDArray[np.float32]:
     """0.5 (blue - red) + (blue - green) of [3, ...]: 0 for grey, below for red cells, high for a nucleus."""
     red, green, blue = colors
-    return 1.5 * blue - 0.5 * red - green
+    stain: npt.NDArray[np.float32] = 1.5 * blue - 0.5 * red - green
+    return stain
 
 
 def coarsen(pixels: Pixels) -> Squares:

@@ -104,17 +104,16 @@ def normalize(pixels: Pixels, matrix: Matrix, *, glass: Color) -> Pixels:
     All in whole numbers, so that every processor gives the same: each channel's part in the densities of all three is
     looked up, as one number of 3 x 20 bits, and so is what their sum looks like.
     """
-    channels = pixels.reshape(-1, 3).T.astype(np.intp, order="C")
     parts = _parts(matrix, glass)
-    sums = parts[0].take(channels[0])
-    sums += parts[1].take(channels[1])
-    sums += parts[2].take(channels[2])
-    look, seen = _look(), np.empty((len(sums), 3), np.uint8)
+    sums = parts[0].take(pixels[..., 0])
+    for channel in (1, 2):
+        sums += parts[channel].take(pixels[..., channel])
     sums[sums >= 3 << 3 * _BITS] = _DARKEST
+    look, seen = _look(), np.empty(pixels.shape, np.uint8)
     for channel in range(3):
-        seen[:, channel] = look.take(sums & _ONE_SUM)
+        seen[..., channel] = look.take(sums & _ONE_SUM)
         sums >>= _BITS
-    return seen.reshape(pixels.shape)
+    return seen
 
 
 def _density(color: Color, glass: Color) -> Matrix:

@@ -122,7 +122,10 @@ def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
         _copy_around(cell, pixels, crop)
     if not cells or (height, width) == (view.height_px, view.width_px):
         return crops[:, : view.height_px, : view.width_px]
-    return np.stack([resize(crop, height_px=view.height_px, width_px=view.width_px) for crop in crops])
+    resized = np.empty((len(cells), view.height_px, view.width_px, 3), np.uint8)
+    for number, crop in enumerate(crops):
+        resized[number] = resize(crop, height_px=view.height_px, width_px=view.width_px)
+    return resized
 
 
 def see(source: str | os.PathLike[str] | bytes, view: View) -> Pixels | None:

@@ -97,6 +97,15 @@ def test_what_can_be_none_is_refused_by_name(reason, number):
     assert complaint(coarsen(BAD[reason][number]), LIMITS) == reason
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_edges_in_one_direction_are_enough(turned):
+    """A stage that moved while the picture was taken, but not so far: across it all is as sharp as before."""
+    turn = (lambda pixels: pixels.transpose(1, 0, 2)) if turned else (lambda pixels: pixels)
+    smeared = np.mean([np.roll(turn(smear()), by, axis=1) for by in range(-12, 13)], axis=0)
+    assert complaint(coarsen(turn(smeared.astype(np.uint8))), LIMITS) is None
+    assert complaint(coarsen(blurred(turn(smeared.astype(np.uint8)), 6)), LIMITS) == BLURRED
+
+
 def test_every_complaint_has_a_picture():
     assert set(BAD) == set(COMPLAINTS)
 
