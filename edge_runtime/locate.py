@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
-from edge_runtime.ranks import highest, median
+from edge_runtime.ranks import median, median_and_ranked
 from edge_runtime.squares import Squares, coarsen
 
 _BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
@@ -43,10 +43,10 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
     """
     squares = squares or coarsen(pixels)
     side, stain = squares.side_px, squares.stain
-    middle, strongest = median(stain.ravel()), np.float32(highest(stain, _BRIGHTEST))
+    middle, strongest = median_and_ranked(stain, stain.size - max(1, round(_BRIGHTEST * stain.size)))
     above = _HALFWAY * (strongest - middle)
     if above < _LEAST_STAIN * _FULL:  # else no brightness could ask for more
-        above = max(above, _LEAST_STAIN * median(squares.planes[1].ravel()))
+        above = max(above, _LEAST_STAIN * np.float32(median(squares.planes[1].ravel())))
     regions = _regions(stain > middle + above)
     found = [region for region in regions if region[4] >= _LEAST_AREA] or [
         region for region in regions if region[4] >= _LEAST_CUT_AREA and _is_cut(region, stain.shape)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.ranks import median, ranked
+from edge_runtime.ranks import median_and_ranked, ranked
 from edge_runtime.squares import Squares
 
 _LEAST_RADIUS = 2.0  # squares; smaller discs are not told from specks
@@ -82,8 +82,8 @@ def _red(squares: Squares) -> Reals | None:
     Fill beside the picture gets the mean of the rest, which answers to no radius.
     """
     stain, green = squares.stain, squares.planes[1]
-    middle, strongest = float(median(stain.ravel())), _quantile(stain, _STRONGEST)
-    brightness = _quantile(green, _GLASS)
+    middle, strongest = map(float, median_and_ranked(stain, _place(stain, _STRONGEST)))
+    brightness = ranked(green, _place(green, _GLASS))
     stained = stain > middle + max(_STAINED * (strongest - middle), _LEAST_STAIN * brightness)
     fill = squares.planes.max(axis=0) <= _BLACK * brightness
     darkness = np.maximum(stain - middle, 0)
@@ -97,19 +97,17 @@ def _red(squares: Squares) -> Reals | None:
         return None
     darkness -= glass + (_RIM - _SOFTNESS / 2) * (cell - glass)
     darkness /= _SOFTNESS * (cell - glass)
-    cover = np.minimum(np.maximum(darkness, 0), 1).astype(
-        np.float64
-    )  # of float32 numpy 2 makes other transforms than 1
+    # Of float32, numpy 2 makes other Fourier transforms than 1.
+    cover = np.minimum(np.maximum(darkness, 0), 1).astype(np.float64)
     cover[stained] = 0
     rest = cover[~fill]
     cover[fill] = mean = rest.sum() / len(rest)
     return cover if mean >= _LEAST_COVER else None
 
 
-def _quantile(values: Means, share: float) -> float:
-    """The value that a share of all, from 0 to 1, is no greater than."""
-    place = min(values.size - 1, int(share * values.size))
-    return ranked(values, place)
+def _place(values: Means, share: float) -> int:
+    """That of the value that a share of all, from 0 to 1, is no greater than, were they sorted."""
+    return min(values.size - 1, int(share * values.size))
 
 
 def _two_levels(values: Means) -> tuple[float, float]:

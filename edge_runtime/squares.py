@@ -86,11 +86,14 @@ def shrink(pixels: Pixels, side: int) -> npt.NDArray[np.float32]:
     bands: npt.NDArray[np.unsignedinteger[Any]] = whole[::side].astype(sums)
     for row in range(1, side):
         bands += whole[row::side]
-    # So is adding all neighbours, of which most are then left out, to adding every few of them.
-    flat = bands.reshape(-1)
-    runs = flat[: max(0, flat.size - 3 * (side - 1))].copy()
-    for column in range(1, side):
-        runs += flat[3 * column :][: runs.size]
+    # So is adding all neighbours, of which most are then left out, to adding every few of them; two, then twice two.
+    runs, wide, more = bands.reshape(-1), 1, side
+    while more % 2 == 0:
+        runs = runs[: -3 * wide] + runs[3 * wide :]
+        wide, more = 2 * wide, more // 2
+    ones, runs = runs, runs[: max(0, runs.size - 3 * wide * (more - 1))]
+    for number in range(1, more):
+        runs = runs + ones[3 * wide * number :][: runs.size]
     planes = np.empty((3, rows, columns), np.float32)
     for channel, plane in enumerate(planes.reshape(3, -1)):
         plane[:] = runs[channel :: 3 * side]

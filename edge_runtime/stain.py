@@ -32,8 +32,8 @@ _STEPS = 512  # of a density by 1: a third of a level of brightness
 _BITS = 20  # of the sum of a channel's three parts
 _BIAS = 1 << 14  # keeps each part above 0
 _ONE_SUM = (1 << _BITS) - 1
-_THREE = 1 + (1 << _BITS) + (1 << 2 * _BITS)  # times a number: that for each channel
-_DARKEST = ((3 << 15) - 1) * _THREE  # sums that look black
+_EACH = 1 + (1 << _BITS) + (1 << 2 * _BITS)  # times a number: that number for each channel
+_LARGEST = ((3 << 15) - 1) * _EACH  # sums of each channel that look black
 
 Matrix = npt.NDArray[np.float64]
 
@@ -78,16 +78,15 @@ def normalization(found: Dyes) -> Matrix:
     M = I + D^T (D D^T + _HOLD I)^-1 (D0 - D), with two rows and in plain numbers the same on every processor.
     """
     nothing = (0.0, 0.0, 0.0)  # a row that changes nothing
-    have, want = (nothing, nothing) if found.red_cell is None else (found.red_cell.tolist(), RED_CELL)
-    have_too, want_too = found.nucleus.tolist(), NUCLEUS
-    one, both, two = _HOLD + _dot(have, have), _dot(have, have_too), _HOLD + _dot(have_too, have_too)
-    determinant = one * two - both * both
+    red, wanted_red = (nothing, nothing) if found.red_cell is None else (found.red_cell.tolist(), RED_CELL)
+    nucleus, wanted_nucleus = found.nucleus.tolist(), NUCLEUS
+    rr, rn, nn = _HOLD + _dot(red, red), _dot(red, nucleus), _HOLD + _dot(nucleus, nucleus)
+    determinant = rr * nn - rn * rn
     columns = []
     for channel in range(3):
-        less, less_too = want[channel] - have[channel], want_too[channel] - have_too[channel]
-        times = (two * less - both * less_too) / determinant
-        times_too = (one * less_too - both * less) / determinant
-        column = [times * mine + times_too * other for mine, other in zip(have, have_too, strict=True)]
+        off, nucleus_off = wanted_red[channel] - red[channel], wanted_nucleus[channel] - nucleus[channel]
+        of_red, of_nucleus = (nn * off - rn * nucleus_off) / determinant, (rr * nucleus_off - rn * off) / determinant
+        column = [of_red * one + of_nucleus * other for one, other in zip(red, nucleus, strict=True)]
         column[channel] += 1
         columns.append([min(max(value, -_MOST), _MOST) for value in column])
     return np.array(columns, np.float64).T
@@ -104,14 +103,14 @@ def normalize(pixels: Pixels, matrix: Matrix, *, glass: Color) -> Pixels:
     All in whole numbers, so that every processor gives the same: each channel's part in the densities of all three is
     looked up, as one number of 3 x 20 bits, and so is what their sum looks like.
     """
-    parts = _parts(matrix, glass)
-    sums = parts[0].take(pixels[..., 0])
+    parts = _parts(matrix, glass)  # none is beyond its table, so that numpy need not look: "wrap" is fastest
+    sums = parts[0].take(pixels[..., 0], mode="wrap")
     for channel in (1, 2):
-        sums += parts[channel].take(pixels[..., channel])
-    sums[sums >= 3 << 3 * _BITS] = _DARKEST
+        sums += parts[channel].take(pixels[..., channel], mode="wrap")
+    sums[sums >= 3 << 3 * _BITS] = _LARGEST
     look, seen = _look(), np.empty(pixels.shape, np.uint8)
     for channel in range(3):
-        seen[..., channel] = look.take(sums & _ONE_SUM)
+        seen[..., channel] = look.take(sums & _ONE_SUM, mode="wrap")
         sums >>= _BITS
     return seen
 
@@ -129,7 +128,7 @@ def _parts(matrix: Matrix, glass: Color) -> npt.NDArray[np.int64]:
     density = _density(np.arange(256, dtype=np.float32), glass[:, np.newaxis])
     steps = _STEPS * density[:, np.newaxis] * matrix[:, :, np.newaxis]
     red, green, blue = np.rint(steps, out=steps).astype(np.int64).transpose(1, 0, 2)
-    packed: npt.NDArray[np.int64] = red + (green << _BITS) + (blue << 2 * _BITS) + _BIAS * _THREE
+    packed: npt.NDArray[np.int64] = red + (green << _BITS) + (blue << 2 * _BITS) + _BIAS * _EACH
     packed[:, :_BLACK] += 1 << 3 * _BITS
     return packed
 

@@ -4,7 +4,7 @@ import pytest
 from edge_runtime.squares import coarsen, shrink
 
 
-@pytest.mark.parametrize("side", [1, 2, 3, 5])
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 6])
 def test_squares_are_means_and_what_is_left_over_is_cut_off(side):
     pixels = np.random.default_rng(side).integers(0, 256, (11, 13, 3), np.uint8)
     found = shrink(pixels, side)

@@ -69,6 +69,17 @@ def test_red_cells_and_nuclei_get_their_colours(matrix):
     assert normalized(stained(smear(), matrix))[2, 2] == pytest.approx(np.full(3, WHITE), abs=1)
 
 
+@pytest.mark.parametrize("red_cell", [None, np.array([0.1, 0.4, 0.2])], ids=["nucleus alone", "both"])
+def test_the_matrix_is_that_of_least_squares(red_cell):
+    """By numpy's own solver, with the rows that hold to what is there below those of the dyes."""
+    nucleus, hold = np.array([0.3, 0.9, 0.1]), np.sqrt(0.03) * np.eye(3)
+    have = [nucleus] if red_cell is None else [red_cell, nucleus]
+    want = [NUCLEUS] if red_cell is None else [RED_CELL, NUCLEUS]
+    wanted, *_ = np.linalg.lstsq(np.vstack([*have, hold]), np.vstack([*want, hold]), rcond=None)
+    # Both round in the last of 16 digits, some ten times.
+    assert normalization(Dyes(red_cell, nucleus)) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
+
+
 def test_a_field_without_red_cells_goes_by_the_nucleus_alone():
     pixels = field((120, 160, 30), height=240, width=320)
     assert found(pixels).red_cell is None
