@@ -20,8 +20,8 @@ Planes = npt.NDArray[np.float32]
 class Squares:
     """The means of a picture's squares of `side_px` pixels, float32 [rows, columns, 3], RGB, 0 to 255.
 
-    What is left at the right and the bottom is cut off. What else is measured of a field, and asked for by several, is
-    worked out when it is first asked for.
+    What is left at the right and the bottom is cut off. What several ask for is worked out from these means when it is
+    first asked for, and kept: threads that ask at once get the same.
     """
 
     means: npt.NDArray[np.float32]
@@ -34,7 +34,7 @@ class Squares:
 
     @functools.cached_property
     def stain(self) -> npt.NDArray[np.float32]:
-        """That of the squares, [rows, columns]."""
+        """`stain_of` them, [rows, columns]."""
         return stain_of(self.planes)
 
     @functools.cached_property
@@ -86,7 +86,8 @@ def shrink(pixels: Pixels, side: int) -> npt.NDArray[np.float32]:
     bands: npt.NDArray[np.unsignedinteger[Any]] = whole[::side].astype(sums)
     for row in range(1, side):
         bands += whole[row::side]
-    # So is adding all neighbours, of which most are then left out, to adding every few of them; two, then twice two.
+    # So is adding all neighbours, of which most are then left out, to adding every few of them. By twos while that
+    # goes, two sums of two making one of four; by ones what is then left of `side`.
     runs, wide, more = bands.reshape(-1), 1, side
     while more % 2 == 0:
         runs = runs[: -3 * wide] + runs[3 * wide :]
