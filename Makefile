@@ -23,7 +23,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,audit,cluster,clients,fast,sign,bench,test
+EXTRAS := train,audit,cluster,clients,peers,fast,sign,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
