@@ -52,9 +52,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     mobilenets.set_defaults(call=_mobilenets)
 
 
-def _quiet() -> None:
-    """TensorFlow's start-up chatter is not for users."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+def _prepare(**environment: str) -> None:
+    """Before TensorFlow is imported: its start-up chatter is not for users. It reads what it is told from there."""
+    os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "2"} | environment)
 
 
 def _count(text: str) -> int:
@@ -66,7 +66,7 @@ def _count(text: str) -> int:
 
 def _peers(args: argparse.Namespace) -> int:
     """Measure, or read what was; tell; status 1 when ours is not what it is meant to be."""
-    _quiet()
+    _prepare(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")  # Keras has the threads of TensorFlow
     from benchmarks.peers.drawing import to_picture
     from benchmarks.peers.report import Report
     from benchmarks.peers.tables import to_markdown
@@ -92,7 +92,7 @@ def _measured(args: argparse.Namespace) -> "Report":
 
 def _mobilenets(args: argparse.Namespace) -> int:
     """Train and convert them."""
-    _quiet()
+    _prepare()
     from benchmarks.peers import mobilenets
     from edge_runtime.dataset import open_dataset
 

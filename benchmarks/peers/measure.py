@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,6 @@ from benchmarks import picture, race
 from benchmarks.peers import calibration
 from benchmarks.peers.entrants import OURS, Bundles, Entrant, Field, enter
 from benchmarks.peers.report import Report, Row, Time
-from benchmarks.race import Race
 from edge_runtime.card import load_card
 from edge_runtime.dataset import Dataset, digest, open_dataset
 from edge_runtime.evaluation import check_labels
@@ -26,6 +25,7 @@ from edge_runtime.report import Outcome, summarize
 from edge_runtime.view import see
 
 UNIT = "time by the clock"
+_WARM_UP = 3  # pictures of which no time is kept
 _RESAMPLES, _SEED = 2_000, 1
 
 
@@ -57,25 +57,19 @@ def measure(
     tested = open_dataset(data, split="TEST")
     tested = replace(tested, images=tested.images[:: settings.every])
     check_labels(tested, load_card(bundles.int8).labels)
-    _one_thread()
     with ExitStack() as until, TemporaryDirectory(prefix="leukolite-") as scratch:
         shown = _shown(bundles, data, groups=groups)
         field = enter(bundles, mobilenets=mobilenets, pictures=shown, scratch=Path(scratch), until=until)
         contents = [read_bytes(path) for path in picture.spread(data, settings.pictures)]
-        rounds = contents * settings.repeats
-        whole = race.run(
-            {each.seat.name: race.wall_ms(each.answer) for each in field.entrants}, rounds, unit=UNIT, about={}
-        )
-        alone = race.run(
-            {each.seat.name: _invoking(each, contents) for each in field.entrants}, rounds, unit=UNIT, about={}
-        )
+        whole = _turns(field, contents, lambda each: race.wall_ms(each.answer), repeats=settings.repeats)
+        alone = _turns(field, contents, lambda each: _invoking(each, contents), repeats=settings.repeats)
         rows = [
             Row(
                 name=each.seat.name,
                 **each.seat.describe(),
-                invoke=_time(alone.samples_ms[each.seat.name]),
-                end_to_end=_time(whole.samples_ms[each.seat.name]),
-                **_times(whole, each, field.entrants[0], pictures=len(contents)),
+                invoke=_time(alone[each.seat.name]),
+                end_to_end=_time(whole[each.seat.name]),
+                **_times(whole[each.seat.name], whole[field.entrants[0].seat.name], pictures=len(contents)),
                 **_accuracy(each, tested, groups),
                 alike=_alike(each, field, shown),
             )
@@ -91,22 +85,20 @@ def measure(
     return Report(rows, field.left_out, about, state, race.provenance(started))
 
 
-def _one_thread() -> None:
-    """Tell TensorFlow, which Keras computes by, before it begins; the others are told where they are opened."""
-    try:
-        from tensorflow import config
-    except ImportError:
-        return
-    with suppress(RuntimeError):  # it has begun: a test's process
-        config.threading.set_intra_op_parallelism_threads(1)
-        config.threading.set_inter_op_parallelism_threads(1)
-
-
 def _shown(bundles: Bundles, data: Path, *, groups: Path | None) -> list[Pixels]:
     """What our network sees of some of TRAIN."""
     train, view = open_dataset(data, split="TRAIN"), load_card(bundles.int8).input.seen
     found = (see(train.images[index].path, view) for index in calibration.choose(train, groups=groups))
     return [pixels for pixels in found if pixels is not None]
+
+
+def _turns(
+    field: Field, contents: Sequence[bytes], work: Callable[[Entrant], Callable[[bytes], float]], *, repeats: int
+) -> Mapping[str, Sequence[float]]:
+    """The milliseconds of each entrant, by its name, for all pictures `repeats` times over, once they are warm."""
+    contenders = {each.seat.name: work(each) for each in field.entrants}
+    race.run(contenders, contents[:_WARM_UP], unit=UNIT, about={})
+    return race.run(contenders, [*contents] * repeats, unit=UNIT, about={}).samples_ms
 
 
 def _invoking(entrant: Entrant, contents: Sequence[bytes]) -> Callable[[bytes], float]:
@@ -122,16 +114,14 @@ def _time(samples_ms: Sequence[float]) -> Time:
     return Time(round(middle, 4), (round(low, 4), round(high, 4)))
 
 
-def _times(found: Race, entrant: Entrant, ours: Entrant, *, pictures: int) -> dict[str, Any]:
+def _times(theirs_ms: Sequence[float], ours_ms: Sequence[float], *, pictures: int) -> dict[str, Any]:
     """How many times as long as ours it takes: the median over pictures, of each one's own ratio.
 
     The interval is of resampled pictures (the percentile bootstrap): what it leaves out is what a second run on another
     day would give, for which there are the quartiles.
     """
-    theirs, own = (
-        np.median(np.reshape(found.samples_ms[each.seat.name], (-1, pictures)), axis=0) for each in (entrant, ours)
-    )
-    ratios = theirs / own
+    theirs, ours = (np.median(np.reshape(each, (-1, pictures)), axis=0) for each in (theirs_ms, ours_ms))
+    ratios = theirs / ours
     drawn = np.random.default_rng(_SEED).integers(pictures, size=(_RESAMPLES, pictures))
     low, high = np.percentile(np.median(ratios[drawn], axis=1), (2.5, 97.5))
     return {"times": round(float(np.median(ratios)), 4), "times_ci95": (round(low, 4), round(high, 4))}

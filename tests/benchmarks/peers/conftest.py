@@ -1,8 +1,10 @@
 """A small network of ours as the peers read it, and a data set of plain colours for it."""
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -43,6 +45,13 @@ def colored(tmp_path_factory):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.new("RGB", (32, 24), color).save(path)
     return root
+
+
+@pytest.fixture(autouse=True)
+def _environment():
+    """What the commands tell TensorFlow is gone after each test."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture
