@@ -16,6 +16,7 @@ from edge_runtime.card import attach
 from edge_runtime.golden import golden_record
 from edge_runtime.model import Model
 from tests import tiny_model
+from tests.train import tiny
 
 COLORS = {"BLUE": (0, 0, 250), "DARK": (3, 3, 3), "GREEN": (0, 250, 0), "RED": (250, 0, 0)}
 
@@ -45,6 +46,12 @@ def colored(tmp_path_factory):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.new("RGB", (32, 24), color).save(path)
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settled():
+    """TensorFlow computes as the tests of training want it, which may come later in this process."""
+    tiny.settle()
 
 
 @pytest.fixture(autouse=True)
