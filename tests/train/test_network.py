@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -236,13 +234,13 @@ def test_default_network_has_the_parameters_of_its_recipe():
 
 
 def test_first_convolution_halves_and_pooling_follows_all_but_first_and_last():
-    model = build_deployed(replace(NETWORK, strided=1), classes=4)
+    model = build_deployed(NETWORK, classes=4)
     shapes = [model.get_layer(f"tower0_{name}").output.shape[1:3] for name in ("conv0", "conv1", "pool1", "conv2")]
     assert shapes == [(12, 16), (12, 16), (6, 8), (6, 8)]
 
 
 def test_squares_of_pixels_may_become_channels_before_the_first_convolution():
-    settings = NetworkSettings(image_height_px=8, image_width_px=16, widths=(4,), space_to_depth=4)
+    settings = NetworkSettings(image_height_px=8, image_width_px=16, widths=(4,), strided=1, space_to_depth=4)
     model, seen = build_deployed(settings, classes=3), pixels(settings)
     squares = keras.Model(model.inputs, model.get_layer("squares").output)(seen).numpy()
     assert squares.shape == (4, 2, 4, 48)
