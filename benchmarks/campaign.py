@@ -137,7 +137,7 @@ def run(settings: Settings, *, advance: Callable[[], None] = lambda: None) -> li
     with ProcessPoolExecutor(
         settings.processes, multiprocessing.get_context("spawn"), initializer=_open, initargs=(settings,)
     ) as pool:
-        for trial in pool.map(_run, chosen, chunksize=4):
+        for trial in pool.map(_run, chosen):
             trials.append(trial)
             advance()
     return trials
