@@ -5,11 +5,13 @@ exists for Python 3.11 and older alone, and TensorFlow, which is in `train`.
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +63,8 @@ def onnxruntime(model: Path) -> Engine:
 
 def openvino(model: Path) -> Engine:
     """The same file, read by OpenVINO; in single precision also where the processor has a half, as the others are."""
+    # It would report its use to its makers, from a thread of its own: a benchmark needs no network. None is not found.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino as runtime
 
     settings = {"INFERENCE_NUM_THREADS": "1", "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -87,12 +91,8 @@ def mediapipe(model: Path, *, labels: Sequence[str], until: ExitStack) -> Engine
         base_options=runtime.tasks.BaseOptions(model_asset_path=str(model)),
         score_threshold=1e-9,  # in place of the one in the metadata
     )
-    # It would report its use to its makers, and finds no certificates to do so with: a benchmark needs no network.
-    where, certifi.where = certifi.where, lambda: os.devnull
-    try:
+    with patch.object(certifi, "where", lambda: os.devnull):  # it would report its use as well, and cannot without
         classifier = classifier_of.create_from_options(options)
-    finally:
-        certifi.where = where
     until.callback(classifier.close)
 
     def answer(pixels: Pixels) -> npt.NDArray[Any]:

@@ -21,6 +21,7 @@ from edge_runtime.evaluation import check_labels
 from edge_runtime.groups import read_groups
 from edge_runtime.image import Pixels, read_bytes
 from edge_runtime.progress import progress
+from edge_runtime.provenance import collect
 from edge_runtime.report import Outcome, summarize
 from edge_runtime.view import see
 
@@ -82,7 +83,7 @@ def measure(
         "tested": {"split": tested.split, "n": len(tested.images), "sha256": digest(tested.images)},
     }
     state = {"load_1min_at_start": load, "cpus": os.cpu_count()}
-    return Report(rows, field.left_out, about, state, race.provenance(started))
+    return Report(rows, field.left_out, about, state, collect(packages=race.PACKAGES, started=started))
 
 
 def _shown(bundles: Bundles, data: Path, *, groups: Path | None) -> list[Pixels]:
