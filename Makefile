@@ -23,7 +23,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LEUKOLITE := $(VENV)/bin/leukolite
 READY := $(VENV)/ready
-EXTRAS := train,audit,cluster,clients,fast,sign,bench,test
+EXTRAS := train,audit,cluster,clients,peers,fast,sign,bench,test
 
 SOURCE := $(BUILD)/data/source.json
 FLOAT := $(BUILD)/float/run.json
@@ -53,7 +53,7 @@ confidence_option = $$(test -e $(CONFIDENCE) && echo --confidence $(CONFIDENCE) 
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt confidence always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt peers confidence always
 
 run: report
 	@echo "report: $(SUMMARY) (accuracy), $(REPORT) (latency)"
@@ -269,6 +269,15 @@ history:
 adapt: $(SOURCE)
 	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(MODELS)/portable/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/adapt.json --readme docs/adapt.md || test $$? -eq 1
+
+# Ours beside other engines and networks: half an hour to train the MobileNets, once, and some minutes on an idle machine.
+PEERS := build/mobilenets
+peers: $(SOURCE) $(PEERS)/mobilenets.json
+	$(PY) -m benchmarks peers --saved-model $(KEPT)/run/float/model --mobilenets $(PEERS) --data $(DATA_ROOT) \
+		--groups $(GROUPS) --out $(KEPT)/peers.json --readme docs/peers.md || test $$? -eq 1
+
+$(PEERS)/mobilenets.json: | $(SOURCE)
+	$(PY) -m benchmarks mobilenets --data $(DATA_ROOT) --groups $(GROUPS) --out $(PEERS)
 
 # Does the gate catch what it should, and how often does it err: ten minutes on two cores, for docs/gate.md.
 mutations: $(SOURCE)

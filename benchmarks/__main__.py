@@ -8,6 +8,7 @@ from benchmarks.commands import (
     gate,
     instructions,
     pages,
+    peers,
     references,
     refusals,
     reporting,
@@ -32,6 +33,7 @@ GROUPS = (
     shifts,
     roofline,
     refusals,
+    peers,
 )
 
 

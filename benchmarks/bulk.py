@@ -5,7 +5,6 @@ Commands are run as a user runs them, in processes of their own, one after the o
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -143,14 +142,8 @@ def measure(settings: Settings, *, tell: Callable[[str], None] = lambda text: No
             bulk=tuple(bulk),
             kill=kill,
             machine_state={"load_1min_at_start": load, "cpus": os.cpu_count()},
-            provenance=_provenance(started),
+            provenance=collect(packages=PACKAGES, started=started),
         )
-
-
-def _provenance(started: float) -> dict[str, Any]:
-    """Where the report comes from, without the folders of this machine."""
-    found = collect(packages=PACKAGES, started=started)
-    return {**found, "argv": [re.sub(r"(^|=)/.*/", r"\1", argument) for argument in found["argv"]]}
 
 
 def generate(folder: Path, *, images: int, tell: Callable[[str], None]) -> Path:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -92,8 +93,7 @@ class Bench:
     def run(self, mutant: Mutant) -> Trial:
         """Damage, run, judge."""
         try:
-            model = Model(mutants.damaged(self._content, mutant))
-            predicted, confidence = _answers(model, self._seen(mutant))
+            predicted, confidence = self._undamaged if mutant.kind == mutants.LABELS else self._answered(mutant)
         except LeukoliteError:
             return Trial(mutant.kind, mutant.name, None, None, REFUSED, REFUSED)
         candidate = self._reports(mutants.relabelled(predicted, mutant), confidence, name=mutant.name)
@@ -104,6 +104,15 @@ class Bench:
         ]
         drop = next(rule.observed for rule in whole.rules if rule.name == "max_accuracy_drop")
         return Trial(mutant.kind, mutant.name, max(excesses), drop, whole.verdict, half.verdict)
+
+    @cached_property
+    def _undamaged(self) -> tuple[Indices, npt.NDArray[np.float64]]:
+        """What the model answers as it is; where labels are swapped, only the names of its answers are others."""
+        return _answers(Model(self._content), self._pixels)
+
+    def _answered(self, mutant: Mutant) -> tuple[Indices, npt.NDArray[np.float64]]:
+        """What the mutant answers."""
+        return _answers(Model(mutants.damaged(self._content, mutant)), self._seen(mutant))
 
     def _seen(self, mutant: Mutant) -> Sequence[Pixels | None]:
         """What the mutant is shown of each image."""
@@ -137,7 +146,7 @@ def run(settings: Settings, *, advance: Callable[[], None] = lambda: None) -> li
     with ProcessPoolExecutor(
         settings.processes, multiprocessing.get_context("spawn"), initializer=_open, initargs=(settings,)
     ) as pool:
-        for trial in pool.map(_run, chosen, chunksize=4):
+        for trial in pool.map(_run, chosen):
             trials.append(trial)
             advance()
     return trials

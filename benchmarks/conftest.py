@@ -5,7 +5,6 @@ table. A run that could not measure anything is refused before it starts: it wou
 """
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -86,11 +85,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Add what the project's other results say about themselves; pytest-benchmark's tools ignore it."""
-    found = collect(packages=(*RUNTIME_PACKAGES, "pytest-benchmark"), started=config.stash[_STARTED])
-    # `python -m benchmarks run` names files by their whole paths, which say nothing on another machine.
-    found["argv"] = [re.sub(r"(^|=)/.*/", r"\1", argument) for argument in found["argv"]]
     output_json["schema_version"] = SCHEMA_VERSION
-    output_json["provenance"] = found
+    packages = (*RUNTIME_PACKAGES, "pytest-benchmark")
+    output_json["provenance"] = collect(packages=packages, started=config.stash[_STARTED])
     output_json["machine_state"] = {"load_1min_at_start": config.stash[_LOAD], "cpus": os.cpu_count()}
     output_json["collected"], output_json["left_out"] = config.stash[_COLLECTED], config.stash[_LEFT_OUT]
 

@@ -5,7 +5,6 @@ Everything is measured from outside, in processes of its own: `python -m train f
 """
 
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -159,8 +158,6 @@ def _measure(count: int, settings: Settings, tell: Callable[[str], None]) -> Mea
     shape = network["image_height_px"], network["image_width_px"]
     tell(f"{count:,} images: all in one array")
     provenance = collect(packages=PACKAGES, started=started)
-    # Whole paths say nothing on another machine.
-    provenance["argv"] = [re.sub(r"(^|=)/.*/", r"\1", argument) for argument in provenance["argv"]]
     return Measurement(
         images=count,
         epoch_mb=float(epoch["peak_rss_mb"]),

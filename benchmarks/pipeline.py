@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from benchmarks import picture, race
 from benchmarks.race import Race
-from benchmarks.usual import Usual
+from benchmarks.usual import Usual, interpreting
 from edge_runtime import jpeg
 from edge_runtime.card import read_model
 from edge_runtime.classifier import Classifier
@@ -45,7 +46,7 @@ def _pictures(data: Path | None, count: int) -> list[bytes]:
 def _race(path: Path, contents: Sequence[bytes], *, repeats: int) -> Race:
     """One model's."""
     classifier = Classifier(path).load()
-    usual = Usual(read_model(path), classifier.card)
+    usual = usual_way(classifier)
     cells = {content: len(classifier.classify(content).cells) for content in contents}
     contenders = {
         OURS: race.thread_ms(classifier.classify),
@@ -63,6 +64,13 @@ def _race(path: Path, contents: Sequence[bytes], *, repeats: int) -> Race:
         "simplejpeg": jpeg.read_header(contents[0]) is not None,
     }
     return race.run(contenders, [*contents] * repeats, unit=UNIT, about=about)
+
+
+def usual_way(classifier: Classifier) -> Usual:
+    """The same model in a bare interpreter."""
+    card = classifier.card
+    engine = interpreting(Interpreter(model_content=read_model(classifier.path)))
+    return Usual(engine, labels=card.labels, view=card.input.seen)
 
 
 def floor(classifier: Classifier, cells: Mapping[bytes, int]) -> Callable[[bytes], None]:

@@ -1,7 +1,6 @@
 """Contenders that take turns in one run, so that a machine that grows slower does so for all: samples and ratios."""
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +51,17 @@ def run(
     return Race(unit, {name: tuple(each) for name, each in samples.items()}, about)
 
 
+def wall_ms(work: Callable[[Any], object]) -> Callable[[Any], float]:
+    """As a contender: the time by the clock, which counts the threads that others' code works with, and waiting."""
+
+    def timed(given: Any) -> float:
+        started = time.perf_counter_ns()
+        work(given)
+        return (time.perf_counter_ns() - started) / 1e6
+
+    return timed
+
+
 def thread_ms(work: Callable[[Any], object]) -> Callable[[Any], float]:
     """As a contender: the processor time of this thread, which a busy machine changes least."""
 
@@ -69,15 +79,8 @@ def report(races: Mapping[str, Race], *, started: float, load: float) -> dict[st
         "schema_version": 1,
         "races": {name: race.to_json() for name, race in races.items()},
         "machine_state": {"load_1min_at_start": load, "cpus": os.cpu_count()},
-        "provenance": provenance(started),
+        "provenance": collect(packages=PACKAGES, started=started),
     }
-
-
-def provenance(started: float) -> dict[str, Any]:
-    """Where a run comes from that `started` then; whole paths, which say nothing on another machine, are left out."""
-    found = collect(packages=PACKAGES, started=started)
-    found["argv"] = [re.sub(r"^/.*/", "", argument) for argument in found["argv"]]
-    return found
 
 
 def remark(found: Mapping[str, Any]) -> str:

@@ -12,13 +12,14 @@ import numpy as np
 from benchmarks import novelty, unfit
 from benchmarks.explain import choose, in_turn
 from benchmarks.unfit import Named
-from edge_runtime.classifier import Classifier, Prediction
+from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
 from edge_runtime.evaluation import evaluate
 from edge_runtime.files import read_json
 from edge_runtime.fitness import Limits, complaint
 from edge_runtime.groups import Groups
 from edge_runtime.image import decode
+from edge_runtime.prediction import Prediction
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.squares import coarsen
 

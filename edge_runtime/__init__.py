@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_runtime.card import load_card
-    from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.prediction import Prediction
 
 __all__ = ["Classifier", "Prediction", "load_card"]
 __version__ = "0.1.0"
 
-_HOMES = {"Classifier": "classifier", "Prediction": "classifier", "load_card": "card"}
+_HOMES = {"Classifier": "classifier", "Prediction": "prediction", "load_card": "card"}
 
 
 def __getattr__(name: str) -> object:

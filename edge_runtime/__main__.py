@@ -11,9 +11,10 @@ from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note,
 from edge_runtime.options import PROG
 
 if TYPE_CHECKING:
-    from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.classifier import Classifier
     from edge_runtime.heatmap import Gallery
     from edge_runtime.inputs import Input
+    from edge_runtime.prediction import Prediction
 
 _OBJECTS_BEFORE_GARBAGE = 50_000  # a few megabytes, and more than are made up to the first picture
 
@@ -118,9 +119,9 @@ def _each(
 
     Heat maps go into the gallery, where there is one.
     """
-    from edge_runtime.classifier import failed
     from edge_runtime.errors import show
     from edge_runtime.parallel import classify_all, count_workers
+    from edge_runtime.prediction import failed
     from edge_runtime.progress import progress
 
     workers = 1 if gallery else count_workers(len(found), num_threads=classifier.num_threads)

@@ -5,8 +5,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,14 +14,15 @@ import numpy as np
 from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
-from edge_runtime.fitness import COMPLAINTS, NO_CELL, complaint
+from edge_runtime.fitness import NO_CELL, complaint
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
 from edge_runtime.image import Field, Pixels, decode_field
 from edge_runtime.locate import Cell
 from edge_runtime.memory import keep_freed
 from edge_runtime.model import Model, Probabilities
+from edge_runtime.prediction import CellPrediction, Latency, Prediction, failed
 from edge_runtime.squares import coarsen
-from edge_runtime.view import Box, box_of, cut, magnified
+from edge_runtime.view import box_of, cut, magnified
 
 if TYPE_CHECKING:
     from edge_runtime.explanation import Explanation
@@ -33,76 +33,6 @@ SHIPPED_MODEL = MODELS / "leukolite-int8.tflite"
 SHIPPED_REFERENCE = MODELS / "leukolite-float32.tflite"
 PORTABLE_MODEL = MODELS / "portable" / "leukolite-int8.tflite"
 NAMED = {"field": SHIPPED_MODEL, "portable": PORTABLE_MODEL}  # what `-m` takes beside paths
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Where the time of one classification went, in milliseconds.
-
-    `decode` is from the file to the pixels that the model sees, finding the cells and looking at the picture included.
-    """
-
-    decode: float
-    invoke: float
-    total: float
-
-
-@dataclass(frozen=True)
-class CellPrediction:
-    """What the model says about one cell of a picture; the fields are those of Prediction."""
-
-    box: Box
-    label: str | None
-    confidence: float
-    probabilities: Mapping[str, float]
-    abstained: bool
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says about one picture.
-
-    `label` is None when there was an error, when `confidence` is below the threshold, when the picture is not fit for
-    an answer (edge_runtime/fitness.py), or when it shows no stained cell to a model of the cell view; all but the first
-    are abstentions, and `reason` says which. What the model would have answered is there all the same, unless it saw
-    no cell.
-    `probabilities` maps every label to a number from 0 to 1; empty where nothing was classified. Confidence is the
-    largest. `cells` are all cells of the picture, the main one first, whose answer is the picture's; a model of the
-    field view looks for none.
-    """
-
-    path: str
-    label: str | None
-    confidence: float | None
-    probabilities: Mapping[str, float]
-    abstained: bool
-    error: str | None
-    latency_ms: Latency | None
-    reason: str | None = None
-    cells: tuple[CellPrediction, ...] = ()
-
-    @property
-    def refused(self) -> bool:
-        """Whether it abstained because of the picture, however sure the model is."""
-        return self.reason in COMPLAINTS
-
-    @property
-    def top_label(self) -> str | None:
-        """The most probable label, also when the classifier abstained; None where nothing was classified."""
-        return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
-
-    def top(self, k: int | None = None) -> dict[str, float]:
-        """The `k` most probable labels (all for None), most probable first."""
-        return _top(self.probabilities, k)
-
-    def to_json(self, *, top_k: int | None = None) -> dict[str, Any]:
-        """The contract's JSON object of an image, with the `top_k` most probable labels only if given."""
-        fields = asdict(self)
-        fields["cells"] = list(fields["cells"])
-        if top_k:
-            for each in (fields, *fields["cells"]):
-                each["probabilities"] = _top(each["probabilities"], top_k)
-        return fields
 
 
 class Classifier:
@@ -322,15 +252,3 @@ class Classifier:
         best = max(probabilities, key=probabilities.__getitem__)
         abstained = unfit or probabilities[best] < self.threshold
         return None if abstained else best, probabilities[best], probabilities, abstained
-
-
-def _top(probabilities: Mapping[str, float], k: int | None) -> dict[str, float]:
-    """The `k` most probable labels (all for None), most probable first."""
-    return dict(sorted(probabilities.items(), key=lambda item: -item[1])[:k])
-
-
-def failed(path: str, error: str) -> Prediction:
-    """The prediction of a picture that could not be classified."""
-    return Prediction(
-        path=path, label=None, confidence=None, probabilities={}, abstained=False, error=error, latency_ms=None
-    )

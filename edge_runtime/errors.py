@@ -1,6 +1,7 @@
 """The one exception that every command turns into one line for the user, and the one warning."""
 
 from collections.abc import Sequence
+from functools import partial
 
 
 class LeukoliteError(Exception):
@@ -12,6 +13,10 @@ class LeukoliteError(Exception):
     def __init__(self, *, expected: str, found: str, remedy: str) -> None:
         super().__init__(f"expected {expected}, got {found}; {remedy}")
         self.expected, self.found, self.remedy = expected, found, remedy
+
+    def __reduce__(self) -> tuple[partial["LeukoliteError"], tuple[()]]:
+        """For pickle, which knows no keywords: errors come back from other processes."""
+        return partial(type(self), expected=self.expected, found=self.found, remedy=self.remedy), ()
 
 
 class LeukoliteWarning(UserWarning):

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_runtime.classifier import Classifier, Prediction
+from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import Dataset, digest
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import write_atomic
 from edge_runtime.groups import Groups
 from edge_runtime.parallel import classify_all, count_workers
+from edge_runtime.prediction import Prediction
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import EvalReport, Outcome, summarize

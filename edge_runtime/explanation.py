@@ -13,7 +13,7 @@ from edge_runtime.locate import Cell
 from edge_runtime.view import View, corner
 
 if TYPE_CHECKING:
-    from edge_runtime.classifier import Prediction
+    from edge_runtime.prediction import Prediction
 
 Reals = npt.NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from edge_runtime.classifier import Prediction
+from edge_runtime.prediction import Prediction
 from edge_runtime.table import table
 from edge_runtime.terminal import Look
 

@@ -9,8 +9,9 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from edge_runtime.classifier import Classifier, Prediction, failed
+from edge_runtime.classifier import Classifier
 from edge_runtime.native import signal_name
+from edge_runtime.prediction import Prediction, failed
 
 _HELD_BACK = {signal.SIGINT, signal.SIGTERM}  # terminals and systemd send them to every process of a command
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from edge_runtime.classifier import Classifier, Prediction
+from edge_runtime.classifier import Classifier
+from edge_runtime.prediction import Prediction
 
 if TYPE_CHECKING:
     from edge_runtime.helper import Helper, Here

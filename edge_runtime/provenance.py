@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -26,8 +27,8 @@ def collect(*, packages: Sequence[str], started: float) -> dict[str, Any]:
         started: time.time() when the work began.
 
     Returns:
-        `commit` and `dirty` (None outside a git checkout), `packages`, `platform`, `argv`, `started` (UTC,
-        ISO 8601) and `seconds`.
+        `commit` and `dirty` (None outside a git checkout), `packages`, `platform`, `argv` (of whole paths only the
+        names), `started` (UTC, ISO 8601) and `seconds`.
     """
     commit = git("rev-parse", "HEAD")
     return {
@@ -41,10 +42,15 @@ def collect(*, packages: Sequence[str], started: float) -> dict[str, Any]:
             "cpus": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "argv": [Path(sys.argv[0]).name, *map(without_folders, sys.argv[1:])],
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 3),
     }
+
+
+def without_folders(argument: str) -> str:
+    """An argument, of a whole path, or an option's, only the name: the folders say nothing on another machine."""
+    return re.sub(r"(^|=)/(?:.*/)?([^/]+)/*$", r"\1\2", argument, flags=re.DOTALL)
 
 
 def version(package: str) -> str | None:

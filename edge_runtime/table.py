@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from edge_runtime.classifier import Prediction
+from edge_runtime.prediction import Prediction
 from edge_runtime.terminal import BOLD, DIM, GREEN, MAGENTA, PLAIN, RED, YELLOW, Look, columns_of, pad
 
 # Where confidences are calibrated: from the first on, answers are right as often as the gate asks of a whole model

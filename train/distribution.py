@@ -139,8 +139,8 @@ class Distribution:
         answer = json.loads(self._from_chief(json.dumps(outcome).encode()))
         if error:
             raise error
-        if "error" in answer:
-            raise _retold(f"{answer['error']} (says worker 0)")
+        if told := answer.get("error"):
+            raise LeukoliteError(**{**told, "remedy": f"{told['remedy']} (says worker 0)"})
         return answer["value"]
 
     def conclude(self, work: Callable[[], T]) -> T:
@@ -248,11 +248,4 @@ def _attempt(work: Callable[[], Any]) -> tuple[dict[str, Any], LeukoliteError | 
     try:
         return {"value": work()}, None
     except LeukoliteError as error:
-        return {"error": str(error)}, error
-
-
-def _retold(text: str) -> LeukoliteError:
-    """Another worker's error."""
-    error = LeukoliteError(expected="", found="", remedy="")
-    error.args = (text,)
-    return error
+        return {"error": {"expected": error.expected, "found": error.found, "remedy": error.remedy}}, error

@@ -94,8 +94,11 @@ class Stream:
                     )
                 pixels[position] = seen
             except LeukoliteError as error:  # which does not know the name
-                error.args = (str(error).replace("expected", f"expected {show(self._paths[index])} to be", 1),)
-                raise
+                raise LeukoliteError(
+                    expected=f"{show(self._paths[index])} to be {error.expected}",
+                    found=error.found,
+                    remedy=error.remedy,
+                ) from error
         return pixels
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import race
+from benchmarks.race import PACKAGES
 from benchmarks.roofline import ceilings, shapes
 from benchmarks.roofline.ceilings import KINDS
 from benchmarks.roofline.counted import Counts, count
@@ -18,6 +18,7 @@ from benchmarks.work import Work, multiplied, multiply_adds, parameters
 from edge_runtime.card import read_model
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.files import sha256
+from edge_runtime.provenance import collect
 
 CALL = "a call by itself"
 
@@ -87,7 +88,7 @@ def measure(
         boards={name: _board(each) for name, each in counts.items()},
         candidates=tuple(_candidate(*key, content, counts) for key, content in candidates.items()),
         machine_state={"load_1min_at_start": load, "cpus": os.cpu_count()},
-        provenance=race.provenance(started),
+        provenance=collect(packages=PACKAGES, started=started),
     )
 
 

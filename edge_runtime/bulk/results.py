@@ -10,8 +10,8 @@ from typing import Any
 
 from edge_runtime.bulk.plan import Plan, shard_name
 from edge_runtime.bulk.store import READERS, Store
-from edge_runtime.classifier import Prediction
 from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.prediction import Prediction
 
 
 def to_parquet(predictions: Iterable[Prediction], *, labels: Sequence[str]) -> bytes:

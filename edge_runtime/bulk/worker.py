@@ -11,8 +11,9 @@ from typing import Any
 from edge_runtime.bulk.plan import Plan, begun_name, printable, shard_name
 from edge_runtime.bulk.results import to_parquet
 from edge_runtime.bulk.store import READERS, Store
-from edge_runtime.classifier import Classifier, Prediction, failed
+from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteError, reason
+from edge_runtime.prediction import Prediction, failed
 
 ATTEMPTS = 3
 """How often a shard is begun in one run: Ray replaces a worker that died without end, and a file may have killed it."""

@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.bulk import Settings, measure
 from edge_runtime.bulk.plan import shard_name
 from edge_runtime.bulk.results import to_parquet
-from edge_runtime.classifier import Prediction, failed
+from edge_runtime.prediction import Prediction, failed
 from tests import cluster
 from tests.benchmarks.test_rates import report
 

@@ -8,8 +8,8 @@ from PIL import Image
 from benchmarks.__main__ import main
 from benchmarks.explain import Measurement, Report, choose, in_turn, on_cells, shortfalls, to_markdown
 from benchmarks.readme import is_current
-from edge_runtime.classifier import Prediction
 from edge_runtime.explanation import EvidenceMap, Explanation
+from edge_runtime.prediction import Prediction
 from tests.fields import field
 
 ROOT = Path(__file__).parents[2]

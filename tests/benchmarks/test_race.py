@@ -58,8 +58,7 @@ def test_pipeline_measures_the_three_and_they_do_the_work(photographs, tmp_path,
 
 def test_the_usual_way_gives_our_label_on_a_clear_picture():
     content, classifier = sample_jpeg(), Classifier()
-    usual = pipeline.Usual(SHIPPED_MODEL.read_bytes(), classifier.card)
-    assert usual(content) == classifier.classify(content).top_label
+    assert pipeline.usual_way(classifier)(content) == classifier.classify(content).top_label
 
 
 def test_the_floor_is_one_invoke_a_cell(tmp_path, monkeypatch):

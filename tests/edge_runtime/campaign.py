@@ -1,7 +1,8 @@
 """Thousands of damaged models: what refuses them. `python -m tests.edge_runtime.campaign MODEL...` prints a table.
 
-One child imports everything, then forks for each: what kills a fork kills nothing else, and Python is started once.
-In a fork a model goes the whole way of `Classifier(...).load()` but for the probe, whose child the fork stands for.
+A child on each core imports everything, then forks for each: what kills a fork kills nothing else, and no fork has to
+start Python. In a fork a model goes the whole way of `Classifier(...).load()` but for the probe, whose child the fork
+stands for.
 """
 
 import json
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from edge_runtime.card import attach, load_card
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.golden import golden_record
+from edge_runtime.parallel import cores
 
 ROOT = Path(__file__).parents[2]
 COUNT = 1000
@@ -83,6 +86,14 @@ def fates(bundle: Path, damages: Sequence[Damage], *, labels: Sequence[str] = ()
 
     A card's digest is that of the damaged model: as if the damage had been there before the card was.
     """
+    share = -(-len(damages) // cores())
+    shares = [damages[start : start + share] for start in range(0, len(damages), share)]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        return [fate for found in pool.map(lambda each: _ask(bundle, each, labels), shares) for fate in found]
+
+
+def _ask(bundle: Path, damages: Sequence[Damage], labels: Sequence[str]) -> list[Fate]:
+    """What a child of its own tells."""
     asked = json.dumps([[damage.position, damage.mask] for damage in damages])
     command = [sys.executable, "-m", "tests.edge_runtime.campaign", "--fork", str(bundle), *labels]
     done = subprocess.run(

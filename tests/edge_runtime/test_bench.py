@@ -168,7 +168,7 @@ def test_a_model_of_the_cell_view_sees_a_cell(tmp_path, monkeypatch):
 
 
 def test_a_model_that_cannot_classify_is_refused(bundle, tmp_path, monkeypatch, refused):
-    from edge_runtime.classifier import failed
+    from edge_runtime.prediction import failed
 
     monkeypatch.setattr(bench.Classifier, "classify", lambda self, source: failed("", "expected a, got b; do c"))
     with refused("to classify a generated picture, got expected a, got b, do c; use another bundle"):

@@ -12,9 +12,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from edge_runtime.classifier import NO_CELL, Classifier, Prediction, failed
+from edge_runtime.classifier import NO_CELL, Classifier
 from edge_runtime.files import sha256
 from edge_runtime.model import Model
+from edge_runtime.prediction import failed
 from edge_runtime.view import see
 from tests.conftest import COLORS
 from tests.fields import NUCLEUS, field
@@ -186,13 +187,6 @@ def test_the_field_view_looks_for_no_cell(classifier, smear):
     prediction = classifier.classify(smear(TWO))
     assert prediction.cells == ()
     assert prediction.label is not None
-
-
-@pytest.mark.parametrize(("top_k", "names"), [(1, "B"), (2, "BC"), (9, "BCA"), (None, "BCA")])
-def test_top_is_the_most_probable_first(top_k, names):
-    prediction = Prediction("x", "B", 0.6, {"A": 0.1, "B": 0.6, "C": 0.3}, False, None, None)
-    assert list(prediction.top(top_k)) == list(names)
-    assert sorted(prediction.to_json(top_k=top_k)["probabilities"]) == sorted(names)
 
 
 def test_knows_the_digest_of_its_file(classifier, bundle):

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from edge_runtime.errors import LeukoliteError, listed, reason, show
@@ -11,6 +13,13 @@ def test_message_says_expected_found_and_remedy():
 def test_the_three_parts_can_be_asked_for():
     error = LeukoliteError(expected="a", found="b", remedy="c")
     assert (error.expected, error.found, error.remedy) == ("a", "b", "c")
+
+
+def test_pickled_it_says_the_same():
+    again = pickle.loads(pickle.dumps(LeukoliteError(expected="a", found="b", remedy="c")))
+    assert type(again) is LeukoliteError
+    assert str(again) == "expected a, got b; c"
+    assert (again.expected, again.found, again.remedy) == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge_runtime.classifier import CellPrediction, Latency, Prediction, failed
 from edge_runtime.formats import FORMATTERS
+from edge_runtime.prediction import CellPrediction, Latency, Prediction, failed
 from edge_runtime.terminal import PLAIN
 from edge_runtime.view import Box
 

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from edge_runtime.card import INTENDED_USE
-from edge_runtime.classifier import Prediction
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.explanation import EvidenceMap, Explanation
 from edge_runtime.heatmap import AGAINST, FOR, Gallery, draw, layer, png, strongest
+from edge_runtime.prediction import Prediction
 
 GREY = 100
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.classifier import Classifier, failed
+from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.helper import Helper
 from edge_runtime.parallel import classify_all
+from edge_runtime.prediction import failed
 from edge_runtime.sample import sample_jpeg
 from tests.edge_runtime.test_parallel import children
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import parallel
-from edge_runtime.classifier import Classifier, failed
+from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteWarning
 from edge_runtime.memory import PROC, read_kb
 from edge_runtime.parallel import classify_all, count_workers, in_order
+from edge_runtime.prediction import failed
 from edge_runtime.sample import sample_jpeg
 from tests.tiny_model import bundle_bytes, save
 

@@ -35,6 +35,27 @@ def test_collect_says_where_a_result_comes_from(monkeypatch):
     assert json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("argument", "kept"),
+    [
+        ("/home/me/blood cells/TEST", "TEST"),
+        ("/home/me/cells/", "cells"),
+        ("/cells", "cells"),
+        ("--data=/home/me/cells", "--data=cells"),
+        ("/home/two\nlines/cells", "cells"),
+        ("build/run/float", "build/run/float"),
+        ("--split=TRAIN/TEST", "--split=TRAIN/TEST"),
+        ("s3://bucket/images", "s3://bucket/images"),
+        ("-", "-"),
+        ("/", "/"),
+        ("", ""),
+    ],
+)
+def test_of_whole_paths_the_name_is_kept(monkeypatch, argument, kept):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/leukolite", argument])
+    assert provenance.collect(packages=[], started=0)["argv"] == ["leukolite", kept]
+
+
 def test_start_is_given_in_utc():
     assert provenance.collect(packages=[], started=0)["started"] == "1970-01-01T00:00:00Z"
 

@@ -28,6 +28,7 @@ CLASSIFYING = OURS | {
             "model",
             "native",
             "parallel",
+            "prediction",
             "progress",
             "quantization",
             "ranks",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.classifier import CellPrediction, Latency, Prediction, failed
 from edge_runtime.fitness import BLURRED
+from edge_runtime.prediction import CellPrediction, Latency, Prediction, failed
 from edge_runtime.table import SURE, UNSURE, table
 from edge_runtime.terminal import PLAIN, Look, columns_of
 from edge_runtime.view import Box

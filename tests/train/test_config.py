@@ -73,9 +73,9 @@ def test_value_at_the_end_of_its_range_is_accepted(kind: Any, name: str, value: 
 
 @pytest.mark.parametrize(("widths", "least_px"), [((4,), 2), ((4, 4), 2), ((4, 4, 4), 4), ((4,) * 5, 16)])
 def test_images_must_be_as_large_as_the_widths_halve_them(refused, widths: tuple[int, ...], least_px: int) -> None:
-    network = NetworkSettings(widths=widths, image_height_px=least_px, image_width_px=4 * least_px)
+    network = NetworkSettings(widths=widths, strided=1, image_height_px=least_px, image_width_px=4 * least_px)
     with refused(f"at least {least_px} x {least_px} px"):
-        NetworkSettings(widths=widths, image_height_px=4 * least_px, image_width_px=least_px - 1)
+        NetworkSettings(widths=widths, strided=1, image_height_px=4 * least_px, image_width_px=least_px - 1)
 
     from train.network import build_deployed
 

@@ -226,7 +226,7 @@ def test_towers_start_from_weights_of_their_own():
 
 def test_default_network_has_the_parameters_of_its_recipe():
     settings = NetworkSettings()
-    inside, outside = (3, 16, 32, 64, 96), (16, 32, 64, 96, 128)
+    inside, outside = (3, 16, 32, 64, 80), (16, 32, 64, 80, 128)
     tower = sum(9 * i * o + o for i, o in zip(inside, outside, strict=True)) + 128 * 4 + 4
     model = build_deployed(settings, classes=4)
     assert model.input_shape == (None, 120, 160, 3)
@@ -240,7 +240,7 @@ def test_first_convolution_halves_and_pooling_follows_all_but_first_and_last():
 
 
 def test_squares_of_pixels_may_become_channels_before_the_first_convolution():
-    settings = NetworkSettings(image_height_px=8, image_width_px=16, widths=(4,), space_to_depth=4)
+    settings = NetworkSettings(image_height_px=8, image_width_px=16, widths=(4,), strided=1, space_to_depth=4)
     model, seen = build_deployed(settings, classes=3), pixels(settings)
     squares = keras.Model(model.inputs, model.get_layer("squares").output)(seen).numpy()
     assert squares.shape == (4, 2, 4, 48)

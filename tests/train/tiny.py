@@ -7,7 +7,7 @@ import pytest
 from train.config import NetworkSettings, Settings, StageSettings
 from train.smears import SmearSettings, generate
 
-NETWORK = NetworkSettings(image_height_px=24, image_width_px=32, widths=(4, 6, 8), towers=2)
+NETWORK = NetworkSettings(image_height_px=24, image_width_px=32, widths=(4, 6, 8), strided=1, towers=2)
 SETTINGS = Settings(
     network=NETWORK,
     float_stage=StageSettings(epochs=2, learning_rate=1e-2, batch_size=8, averaging_decay=0.5, class_prior=1.0),

@@ -6,7 +6,8 @@ import pytest
 from edge_runtime.bulk.plan import Plan, shard_name
 from edge_runtime.bulk.results import count, schema, to_parquet
 from edge_runtime.bulk.store import Store
-from edge_runtime.classifier import CellPrediction, Classifier, failed
+from edge_runtime.classifier import Classifier
+from edge_runtime.prediction import CellPrediction, failed
 from edge_runtime.view import Box
 from tests import cluster
 from tests.tiny_model import LABELS

@@ -1,0 +1,157 @@
+"""Let the peers take turns on the same pictures, and see how many of all TEST images each gets right."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks import picture, race
+from benchmarks.peers import calibration
+from benchmarks.peers.entrants import OURS, Bundles, Entrant, Field, enter
+from benchmarks.peers.report import Report, Row, Time
+from edge_runtime.card import load_card
+from edge_runtime.dataset import Dataset, digest, open_dataset
+from edge_runtime.evaluation import check_labels
+from edge_runtime.groups import read_groups
+from edge_runtime.image import Pixels, read_bytes
+from edge_runtime.progress import progress
+from edge_runtime.provenance import collect
+from edge_runtime.report import Outcome, summarize
+from edge_runtime.view import see
+
+UNIT = "time by the clock"
+_WARM_UP = 3  # pictures of which no time is kept
+_RESAMPLES, _SEED = 2_000, 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much: `pictures` of TEST in turns, `repeats` times; the accuracy of each `every`th TEST image."""
+
+    pictures: int = 60
+    repeats: int = 5
+    every: int = 1
+
+
+def measure(
+    bundles: Bundles, *, data: Path, groups: Path | None, mobilenets: Path | None, settings: Settings | None = None
+) -> Report:
+    """The report of a run.
+
+    Args:
+        bundles: our network.
+        data: the data set. TEST is measured on; ONNX Runtime's quantiser takes its ranges from TRAIN.
+        groups: its groups file, for intervals by source cell.
+        mobilenets: the folder of trained MobileNets, if they are to take part.
+        settings: how much.
+
+    Raises LeukoliteError when one of these cannot be read.
+    """
+    settings = settings or Settings()
+    started, load = time.time(), os.getloadavg()[0]
+    tested = open_dataset(data, split="TEST")
+    tested = replace(tested, images=tested.images[:: settings.every])
+    check_labels(tested, load_card(bundles.int8).labels)
+    with ExitStack() as until, TemporaryDirectory(prefix="leukolite-") as scratch:
+        shown = _shown(bundles, data, groups=groups)
+        field = enter(bundles, mobilenets=mobilenets, pictures=shown, scratch=Path(scratch), until=until)
+        contents = [read_bytes(path) for path in picture.spread(data, settings.pictures)]
+        whole = _turns(field, contents, lambda each: race.wall_ms(each.answer), repeats=settings.repeats)
+        alone = _turns(field, contents, lambda each: _invoking(each, contents), repeats=settings.repeats)
+        rows = [
+            Row(
+                name=each.seat.name,
+                **each.seat.describe(),
+                invoke=_time(alone[each.seat.name]),
+                end_to_end=_time(whole[each.seat.name]),
+                **_times(whole[each.seat.name], whole[field.entrants[0].seat.name], pictures=len(contents)),
+                **_accuracy(each, tested, groups),
+                alike=_alike(each, field, shown),
+            )
+            for each in field.entrants
+        ]
+    about = {
+        "pictures": len(contents),
+        "repeats": settings.repeats,
+        "unit": UNIT,
+        "tested": {"split": tested.split, "n": len(tested.images), "sha256": digest(tested.images)},
+    }
+    state = {"load_1min_at_start": load, "cpus": os.cpu_count()}
+    return Report(rows, field.left_out, about, state, collect(packages=race.PACKAGES, started=started))
+
+
+def _shown(bundles: Bundles, data: Path, *, groups: Path | None) -> list[Pixels]:
+    """What our network sees of some of TRAIN."""
+    train, view = open_dataset(data, split="TRAIN"), load_card(bundles.int8).input.seen
+    found = (see(train.images[index].path, view) for index in calibration.choose(train, groups=groups))
+    return [pixels for pixels in found if pixels is not None]
+
+
+def _turns(
+    field: Field, contents: Sequence[bytes], work: Callable[[Entrant], Callable[[bytes], float]], *, repeats: int
+) -> Mapping[str, Sequence[float]]:
+    """The milliseconds of each entrant, by its name, for all pictures `repeats` times over, once they are warm."""
+    contenders = {each.seat.name: work(each) for each in field.entrants}
+    race.run(contenders, contents[:_WARM_UP], unit=UNIT, about={})
+    return race.run(contenders, [*contents] * repeats, unit=UNIT, about={}).samples_ms
+
+
+def _invoking(entrant: Entrant, contents: Sequence[bytes]) -> Callable[[bytes], float]:
+    """As a contender: the network alone on what it sees of each picture, cut before; nothing where it sees nothing."""
+    seen = {content: entrant.pixels(content) for content in contents}
+    timed = race.wall_ms(entrant.invoke)
+    return lambda content: 0.0 if (pixels := seen[content]) is None else timed(pixels)
+
+
+def _time(samples_ms: Sequence[float]) -> Time:
+    """The median and the quartiles."""
+    low, middle, high = np.percentile(samples_ms, (25, 50, 75))
+    return Time(round(middle, 4), (round(low, 4), round(high, 4)))
+
+
+def _times(theirs_ms: Sequence[float], ours_ms: Sequence[float], *, pictures: int) -> dict[str, Any]:
+    """How many times as long as ours it takes: the median over pictures, of each one's own ratio.
+
+    The interval is of resampled pictures (the percentile bootstrap): what it leaves out is what a second run on another
+    day would give, for which there are the quartiles.
+    """
+    theirs, ours = (np.median(np.reshape(each, (-1, pictures)), axis=0) for each in (theirs_ms, ours_ms))
+    ratios = theirs / ours
+    drawn = np.random.default_rng(_SEED).integers(pictures, size=(_RESAMPLES, pictures))
+    low, high = np.percentile(np.median(ratios[drawn], axis=1), (2.5, 97.5))
+    return {"times": round(float(np.median(ratios)), 4), "times_ci95": (round(low, 4), round(high, 4))}
+
+
+def _accuracy(entrant: Entrant, dataset: Dataset, groups: Path | None) -> dict[str, Any]:
+    """Of all images, whatever the confidence; those without a cell to see are wrong, as everywhere."""
+    outcomes = []
+    with progress(entrant.seat.name, total=len(dataset.images)) as advance:
+        for image in dataset.images:
+            outcomes.append(Outcome(image.name, image.label, entrant.answer(read_bytes(image.path)), None))
+            advance()
+    origins = read_groups(groups).assign(dataset.images) if groups else None
+    report = summarize(
+        outcomes,
+        labels=dataset.labels,
+        groups=[origin.group for origin in origins] if origins else None,
+        model={},
+        data={},
+        provenance={},
+    )
+    interval = report.groups["accuracy_ci95"] if report.groups else None
+    return {"accuracy": report.accuracy, "accuracy_ci95": tuple(interval) if interval else None, "n": report.n}
+
+
+def _alike(entrant: Entrant, field: Field, shown: Sequence[Pixels]) -> float | None:
+    """The share of pictures with our label of that kind; None for another network than ours."""
+    own = {each.seat.kind: each for each in field.entrants if each.seat.engine == OURS}
+    if entrant.seat.network != OURS:
+        return None
+    ours = own[entrant.seat.kind]
+    return float(np.mean([entrant.invoke(pixels).argmax() == ours.invoke(pixels).argmax() for pixels in shown]))
