@@ -24,10 +24,11 @@ SOURCE_NAME = "source.json"
 def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
     """Leave in `out` a link `root` to the data set, and source.json that says what it is; returns the link.
 
-    Looks at `given`, the variable LEUKOLITE_DATA, data/blood-cells, and Kaggle, in this order; where none of them
-    gives a data set, makes small generated smears and says so. What is named but is no data set is an error.
+    Looks at `given`, the variable LEUKOLITE_DATA, what `out` was begun with, data/blood-cells, and Kaggle, in this
+    order; where none of them gives a data set, makes small generated smears and says so. What is named but is no data
+    set is an error.
     """
-    named = given or os.environ.get(VARIABLE)
+    named = given or os.environ.get(VARIABLE) or _begun_with(out)
     rehearsal = False
     if named:
         root = Path(named)
@@ -49,6 +50,18 @@ def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
     if not (out / SOURCE_NAME).is_file() or read_json(out / SOURCE_NAME, what="the data stage's file") != facts:
         write_json(out / SOURCE_NAME, facts)
     return link
+
+
+def _begun_with(out: Path) -> str | None:
+    """The data set that `out` holds already, None where it is none or a rehearsal's.
+
+    Other pictures would be learned from anew, over the runs of these: that must not come of a word left out.
+    """
+    source = out / SOURCE_NAME
+    if not source.is_file() or not (out / ROOT_NAME).is_dir():
+        return None
+    facts = read_json(source, what="the data stage's file")
+    return None if facts.get("rehearsal") else str(facts.get("root") or "") or None
 
 
 def _leave_groups(link: Path, groups: Path | None) -> None:

@@ -201,3 +201,31 @@ def test_real_pictures_are_no_rehearsal(data):
 
 def test_the_real_data_set_is_no_rehearsal(data_root):
     assert not is_rehearsal(str(data_root))
+
+
+def test_a_folder_goes_on_with_the_data_that_it_was_begun_with(data, out):
+    """Neither a rehearsal nor the usual place takes over because DATA was left out the second time."""
+    root = data("mine")
+    provide(out, given=str(root), tell=silent)
+    before = told(out)
+    data("cwd/data/blood-cells")
+    assert provide(out, given=None, tell=silent).resolve() == root.resolve()
+    assert told(out) == before
+
+
+def test_data_that_are_named_take_the_place_of_those_it_was_begun_with(data, out, monkeypatch):
+    provide(out, given=str(data("first")), tell=silent)
+    monkeypatch.setenv("LEUKOLITE_DATA", str(data("second")))
+    assert provide(out, given=None, tell=silent).resolve() == data("second").resolve()
+    assert told(out)["root"] == str(data("second").resolve())
+
+
+def test_a_rehearsal_or_data_that_are_gone_hold_nothing_back(data, out):
+    lines = []
+    provide(out, given=None, tell=lines.append)
+    assert told(out)["rehearsal"]
+    root = data("cwd/data/blood-cells")
+    assert provide(out, given=None, tell=silent).resolve() == root.resolve()
+    root.rename(root.with_name("elsewhere"))
+    provide(out, given=None, tell=lines.append)
+    assert told(out)["rehearsal"]
