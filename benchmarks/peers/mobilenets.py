@@ -5,7 +5,7 @@ of which counts. Nothing is held out and nothing chosen.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,6 +86,9 @@ def train(
 ) -> None:
     """Write `STEM-float32.tflite` and `STEM-int8.tflite` of each network, and what they are, into folder `out`.
 
+    Those that the folder has from the same images and settings are left as they are, so that what was stopped goes on
+    with the next of them.
+
     Raises LeukoliteError when an image cannot be read.
     """
     settings, started = settings or Settings(), time.time()
@@ -94,8 +97,9 @@ def train(
         "labels": list(dataset.labels),
         "settings": asdict(settings),
         "data": {"split": dataset.split, "n": len(dataset.images), "sha256": digest(dataset.images)},
-        "networks": {},
     }
+    done = _done(out / FACTS_NAME, facts)
+    networks = [network for network in networks if network.name not in done]
     for side_px in sorted({network.side_px for network in networks}):
         with TemporaryDirectory(prefix="leukolite-") as folder:
             pictures = _resized(dataset, side_px, Path(folder) / "pictures.npy")
@@ -104,9 +108,20 @@ def train(
                 shown = pictures[calibration.choose(dataset, groups=groups)]
                 for variant, content in _converted(model, shown).items():
                     write_atomic(out / f"{network.stem}-{variant}.tflite", [content])
-                facts["networks"][network.name] = {"weights": model.count_params(), "losses": losses}
+                done[network.name] = {
+                    "weights": model.count_params(),
+                    "losses": losses,
+                    "provenance": collect(packages=PACKAGES, started=started),
+                }
+                write_json(out / FACTS_NAME, facts | {"networks": done})
                 tell(f"{network.name}: {model.count_params():,} weights, last loss {losses[-1]:.4f}")
-    write_json(out / FACTS_NAME, facts | {"provenance": collect(packages=PACKAGES, started=started)})
+
+
+def _done(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The networks that are there already, by their names; none where they are of other images or settings."""
+    before = read_facts(path.parent) if path.is_file() else {}
+    alike = all(before.get(name) == value for name, value in facts.items())
+    return dict(before["networks"]) if alike else {}
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """That networks are trained, converted and told, not that they are good: one tiny network, for two epochs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -62,6 +63,24 @@ def test_what_it_learned_from_is_told(trained):
     (network,) = facts["networks"].values()
     assert len(network["losses"]) == 2
     assert told == [f"{SMALL.name}: {network['weights']:,} weights, last loss {network['losses'][-1]:.4f}"]
+
+
+def test_what_is_there_is_not_trained_again(trained, colored, tmp_path, monkeypatch):
+    out, _told = trained
+    shutil.copytree(out, tmp_path / "m")
+    dataset, fitted = open_dataset(colored, split="TRAIN"), []
+    monkeypatch.setattr(mobilenets, "_fit", lambda network, *given: fitted.append(network.name) or _stop())
+    again = {"groups": None, "networks": [SMALL]}
+    mobilenets.train(dataset, tmp_path / "m", settings=Settings(epochs=2, batch_size=4), **again)
+    assert fitted == []
+    with pytest.raises(KeyboardInterrupt):
+        mobilenets.train(dataset, tmp_path / "m", settings=Settings(epochs=3, batch_size=4), **again)
+    assert fitted == [SMALL.name]
+    assert mobilenets.read_facts(tmp_path / "m")["settings"]["epochs"] == 2, "kept until there is something newer"
+
+
+def _stop():
+    raise KeyboardInterrupt
 
 
 def test_batch_normalisation_forgets_its_start_within_a_short_training():
