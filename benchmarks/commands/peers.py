@@ -87,7 +87,14 @@ def _measured(args: argparse.Namespace) -> "Report":
 
     bundles = Bundles(args.int8, args.float32, args.saved_model)
     settings = measure.Settings(pictures=args.pictures, repeats=args.repeats, every=args.every)
-    return measure.measure(bundles, data=args.data, groups=args.groups, mobilenets=args.mobilenets, settings=settings)
+    return measure.measure(
+        bundles,
+        data=args.data,
+        groups=args.groups,
+        mobilenets=args.mobilenets,
+        settings=settings,
+        tell=lambda text: note(PROG, text),
+    )
 
 
 def _mobilenets(args: argparse.Namespace) -> int:

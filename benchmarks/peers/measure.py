@@ -40,7 +40,13 @@ class Settings:
 
 
 def measure(
-    bundles: Bundles, *, data: Path, groups: Path | None, mobilenets: Path | None, settings: Settings | None = None
+    bundles: Bundles,
+    *,
+    data: Path,
+    groups: Path | None,
+    mobilenets: Path | None,
+    settings: Settings | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """The report of a run.
 
@@ -50,6 +56,7 @@ def measure(
         groups: its groups file, for intervals by source cell.
         mobilenets: the folder of trained MobileNets, if they are to take part.
         settings: how much.
+        tell: is told what takes how long.
 
     Raises LeukoliteError when one of these cannot be read.
     """
@@ -59,9 +66,11 @@ def measure(
     tested = replace(tested, images=tested.images[:: settings.every])
     check_labels(tested, load_card(bundles.int8).labels)
     with ExitStack() as until, TemporaryDirectory(prefix="leukolite-") as scratch:
+        tell("opening the engines: half a minute")
         shown = _shown(bundles, data, groups=groups)
         field = enter(bundles, mobilenets=mobilenets, pictures=shown, scratch=Path(scratch), until=until)
         contents = [read_bytes(path) for path in picture.spread(data, settings.pictures)]
+        tell(f"{len(field.entrants)} take turns on {len(contents)} pictures, {settings.repeats} times: a minute or two")
         whole = _turns(field, contents, lambda each: race.wall_ms(each.answer), repeats=settings.repeats)
         alone = _turns(field, contents, lambda each: _invoking(each, contents), repeats=settings.repeats)
         rows = [
