@@ -17,6 +17,7 @@ from benchmarks.peers.entrants import OURS, Bundles, Entrant, Field, enter
 from benchmarks.peers.report import Report, Row, Time
 from edge_runtime.card import load_card
 from edge_runtime.dataset import Dataset, digest, open_dataset
+from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import check_labels
 from edge_runtime.groups import read_groups
 from edge_runtime.image import Pixels, read_bytes
@@ -58,13 +59,20 @@ def measure(
         settings: how much.
         tell: is told what takes how long.
 
-    Raises LeukoliteError when one of these cannot be read.
+    Raises LeukoliteError when one of these cannot be read, or our network is shown what the others could not be.
     """
     settings = settings or Settings()
     started, load = time.time(), os.getloadavg()[0]
     tested = open_dataset(data, split="TEST")
     tested = replace(tested, images=tested.images[:: settings.every])
-    check_labels(tested, load_card(bundles.int8).labels)
+    card = load_card(bundles.int8)
+    check_labels(tested, card.labels)
+    if card.input.stain_normalization or card.input.red_cell_px:
+        raise LeukoliteError(
+            expected="a network that is shown fields as they are, or white-balanced cells, as the usual pipeline can",
+            found=f"one with stain normalisation or ruler, {show(bundles.int8)}",
+            remedy="name another with --int8 and --float32",
+        )
     with ExitStack() as until, TemporaryDirectory(prefix="leukolite-") as scratch:
         tell("opening the engines: half a minute")
         shown = _shown(bundles, data, groups=groups)

@@ -1,12 +1,16 @@
 """A whole run with the tiny network and the peers that read it."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.peers import entrants, measure
+from benchmarks.peers.entrants import Bundles
 from benchmarks.peers.report import Report
 from edge_runtime.files import write_json
 from tests.benchmarks.peers.rows import report, row
+from tests.tiny_model import CELL_SPEC, bundle_bytes, save
 
 
 @pytest.fixture
@@ -55,6 +59,14 @@ def test_classes_that_the_network_does_not_know_are_refused(bundles, colored, tm
         (tmp_path / split / "PURPLE" / "a.png").write_bytes(next(colored.rglob("RED0.png")).read_bytes())
     with refused("PURPLE"):
         measure.measure(bundles, data=tmp_path, groups=None, mobilenets=None)
+
+
+@pytest.mark.parametrize("change", [{"stain_normalization": True}, {"red_cell_px": 20.0}])
+def test_a_network_that_the_usual_pipeline_cannot_serve_is_refused(colored, tmp_path, refused, change):
+    seen = replace(CELL_SPEC, **change)
+    path = save(tmp_path / "model.tflite", bundle_bytes(input=seen))
+    with refused("stain normalisation or ruler"):
+        measure.measure(Bundles(path, path, None), data=colored, groups=None, mobilenets=None)
 
 
 @pytest.mark.parametrize(("ms", "status"), [(2.0, 0), (1.2, 1)])
