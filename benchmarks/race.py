@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from edge_runtime.board import is_busy
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 
@@ -32,7 +34,12 @@ class Race:
 
 
 def run(
-    contenders: Mapping[str, Callable[[Any], float]], rounds: Sequence[Any], *, unit: str, about: Mapping[str, Any]
+    contenders: Mapping[str, Callable[[Any], float]],
+    rounds: Sequence[Any],
+    *,
+    unit: str,
+    about: Mapping[str, Any],
+    seed: int | None = None,
 ) -> Race:
     """Let each contender do each round, beginning with another one each time.
 
@@ -41,12 +48,19 @@ def run(
         rounds: what each is called with.
         unit: of these milliseconds.
         about: what was measured.
+        seed: draws an order for each round. Without one they keep their order, and each follows the same other, whose
+            traces in the caches it finds.
     """
-    names = list(contenders)
+    names, random = list(contenders), None if seed is None else np.random.default_rng(seed)
     samples: dict[str, list[float]] = {name: [] for name in names}
     for number, given in enumerate(rounds):
         first = number % len(names)
-        for name in names[first:] + names[:first]:
+        order = (
+            names[first:] + names[:first]
+            if random is None
+            else [names[each] for each in random.permutation(len(names))]
+        )
+        for name in order:
             samples[name].append(round(contenders[name](given), 6))
     return Race(unit, {name: tuple(each) for name, each in samples.items()}, about)
 

@@ -34,6 +34,16 @@ def test_each_begins_as_often_as_the_others_and_gets_every_round():
     assert found.to_json()["medians_ms"] == dict.fromkeys("abc", 2.0)
 
 
+def test_a_drawn_order_lets_each_follow_each():
+    done = []
+    contenders = {name: lambda given, name=name: done.append(name) or given for name in "abc"}
+    found = race.run(contenders, [1.0] * 60, unit="nothing", about={}, seed=1)
+    rounds = ["".join(done[start : start + 3]) for start in range(0, 180, 3)]
+    assert {"".join(sorted(each)) for each in rounds} == {"abc"}
+    assert len(set(rounds)) == 6
+    assert {name: len(each) for name, each in found.samples_ms.items()} == dict.fromkeys("abc", 60)
+
+
 @pytest.mark.parametrize(("load", "busy"), [(0.1, False), (7.5, True)])
 def test_a_busy_machine_is_said(load, busy):
     state = {"load_1min_at_start": load, "cpus": 2}
