@@ -31,8 +31,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     peers.add_argument("--float32", type=Path, default=defaults.float32_model, metavar="MODEL", help="same network")
     peers.add_argument("--saved-model", type=Path, metavar="DIR", help="same network, as training left it, for Keras")
     peers.add_argument("--mobilenets", type=Path, metavar="DIR", help="what `mobilenets` wrote")
-    peers.add_argument("--pictures", type=_count, default=60, metavar="N", help="in turns (default: 60)")
-    peers.add_argument("--repeats", type=_count, default=5, metavar="N", help="of each (default: 5)")
+    peers.add_argument("--pictures", type=_count, default=60, metavar="N", help="ten a turn (default: 60)")
+    peers.add_argument("--repeats", type=_count, default=10, metavar="N", help="of each (default: 10)")
     peers.add_argument(
         "--every", type=_count, default=1, metavar="N", help="accuracy of each Nth TEST image (default: 1)"
     )

@@ -29,8 +29,8 @@ def to_markdown(report: Report) -> str:
     packages = ", ".join(sorted({row.package for row in report.rows}))
     return (
         f"{table(_HEADER, rows, align='lllrrrrlrlrl')}\n"
-        f"{about['pictures']} pictures of {about['tested']['split']}, {about['repeats']} times in turns, one thread"
-        f" where it can be told, {about['unit']}; in brackets the quartiles. Times ours: the median over pictures, with"
+        f"{about['pictures']} pictures of {about['tested']['split']}, {about['block']} a turn, all {about['repeats']}"
+        f" times, one thread where it can be told, {about['unit']}; in brackets the quartiles. Times ours: the median over turns, with"
         f" the interval of resampled ones. Accuracy of {about['tested']['n']:,} images, by resampled source cells. Same"
         " label: as our network of that kind on the same pixels of TRAIN. Front: none is as good and faster. Wanted:"
         f" ours on the front, and {WANTED} times as fast as each peer whose accuracy is at most {AS_GOOD} lower."

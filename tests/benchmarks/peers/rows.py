@@ -30,6 +30,7 @@ def report(*rows, left_out=None):
         left_out=left_out or {},
         about={
             "pictures": 3,
+            "block": 10,
             "repeats": 2,
             "unit": "time by the clock",
             "tested": {"split": "TEST", "n": 100, "sha256": "0" * 64},
