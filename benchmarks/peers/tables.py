@@ -30,10 +30,10 @@ def to_markdown(report: Report) -> str:
     return (
         f"{table(_HEADER, rows, align='lllrrrrlrlrl')}\n"
         f"{about['pictures']} pictures of {about['tested']['split']}, {about['block']} a turn, all {about['repeats']}"
-        f" times, one thread where it can be told, {about['unit']}; in brackets the quartiles. Times ours: the median over turns, with"
-        f" the interval of resampled ones. Accuracy of {about['tested']['n']:,} images, by resampled source cells. Same"
-        " label: as our network of that kind on the same pixels of TRAIN. Front: none is as good and faster. Wanted:"
-        f" ours on the front, and {WANTED} times as fast as each peer whose accuracy is at most {AS_GOOD} lower."
+        f" times, one thread where it can be told, {about['unit']}; in brackets the quartiles. Times ours: the"
+        f" median over turns, with the interval of resampled ones. Accuracy of {about['tested']['n']:,} images,"
+        " by resampled source cells. Same label: as our network of that kind on the same pixels of TRAIN. Front: none is as good and"
+        f" faster. Wanted: ours on the front, and {WANTED} times as fast as each peer whose accuracy is at most {AS_GOOD} lower."
         f" {packages}. {race.remark({'provenance': report.provenance, 'machine_state': report.machine_state})}\n"
         f"{chr(10) if left_out else ''}{left_out}"
     )
