@@ -1,5 +1,7 @@
 """A run with peers as Markdown."""
 
+from collections.abc import Iterator
+
 from benchmarks import race
 from benchmarks.peers.report import AS_GOOD, WANTED, Interval, Report, Row, Time
 from edge_runtime.markdown import table
@@ -24,19 +26,22 @@ def to_markdown(report: Report) -> str:
     """A row an entrant, fastest first; who was left out, and how it was measured."""
     front = report.front()
     rows = [_cells(row, row.name in front) for row in sorted(report.rows, key=lambda row: row.end_to_end.median_ms)]
-    about = report.about
-    left_out = "".join(f"- Left out: {name}: {reason}\n" for name, reason in report.left_out.items())
-    packages = ", ".join(sorted({row.package for row in report.rows}))
-    return (
-        f"{table(_HEADER, rows, align='lllrrrrlrlrl')}\n"
-        f"{about['pictures']} pictures of {about['tested']['split']}, {about['block']} a turn, all {about['repeats']}"
-        f" times, one thread where it can be told, {about['unit']}; in brackets the quartiles. Times ours: the"
-        f" median over turns, with the interval of resampled ones. Accuracy of {about['tested']['n']:,} images,"
-        " by resampled source cells. Same label: as our network of that kind on the same pixels of TRAIN. Front: none is as good and"
-        f" faster. Wanted: ours on the front, and {WANTED} times as fast as each peer whose accuracy is at most {AS_GOOD} lower."
-        f" {packages}. {race.remark({'provenance': report.provenance, 'machine_state': report.machine_state})}\n"
-        f"{chr(10) if left_out else ''}{left_out}"
-    )
+    text = f"{table(_HEADER, rows, align='lllrrrrlrlrl')}\n{' '.join(_remarks(report))}\n"
+    left_out = [f"- Left out: {name}: {reason}\n" for name, reason in report.left_out.items()]
+    return "".join([text, *(["\n"] if left_out else []), *left_out])
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    """How it was measured, a sentence or two each."""
+    about, tested = report.about, report.about["tested"]
+    yield f"{about['pictures']} pictures of {tested['split']}, {about['block']} a turn, all {about['repeats']} times,"
+    yield f"one thread where it can be told, {about['unit']}; in brackets the quartiles."
+    yield "Times ours: the median over turns, with the interval of resampled ones."
+    yield f"Accuracy of {tested['n']:,} images, by resampled source cells."
+    yield "Same label: as our network of that kind on the same pixels of TRAIN. Front: none is as good and faster."
+    yield f"Wanted: ours on the front, {WANTED} times as fast as each peer whose accuracy is at most {AS_GOOD} lower."
+    yield f"{', '.join(sorted({row.package for row in report.rows}))}."
+    yield race.remark({"provenance": report.provenance, "machine_state": report.machine_state})
 
 
 def _cells(row: Row, front: bool) -> tuple[str, ...]:
