@@ -1,5 +1,6 @@
 """The commands of `python -m benchmarks`, a module for each group of them; `add` registers a module's commands."""
 
+import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +8,13 @@ from pathlib import Path
 from edge_runtime.command import DONE, FAILED, note
 
 PROG = "benchmarks"
+
+
+def count(text: str) -> int:
+    """The type of an option of which there is at least one."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return int(text)
 
 
 def publish(text: str, *, page: str | Path | None, name: str) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.commands import PROG, publish, settle
+from benchmarks.commands import PROG, count, publish, settle
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser, note
 
@@ -31,10 +31,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     peers.add_argument("--float32", type=Path, default=defaults.float32_model, metavar="MODEL", help="same network")
     peers.add_argument("--saved-model", type=Path, metavar="DIR", help="same network, as training left it, for Keras")
     peers.add_argument("--mobilenets", type=Path, metavar="DIR", help="what `mobilenets` wrote")
-    peers.add_argument("--pictures", type=_count, default=60, metavar="N", help="ten a turn (default: 60)")
-    peers.add_argument("--repeats", type=_count, default=10, metavar="N", help="of each (default: 10)")
+    peers.add_argument("--pictures", type=count, default=60, metavar="N", help="ten a turn (default: 60)")
+    peers.add_argument("--repeats", type=count, default=10, metavar="N", help="of each (default: 10)")
     peers.add_argument(
-        "--every", type=_count, default=1, metavar="N", help="accuracy of each Nth TEST image (default: 1)"
+        "--every", type=count, default=1, metavar="N", help="accuracy of each Nth TEST image (default: 1)"
     )
     peers.add_argument("--out", type=Path, metavar="FILE.json", help="write all figures there, beside it FILE.png")
     peers.add_argument("--readme", metavar="FILE", help="update its figure `peers`")
@@ -47,7 +47,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     mobilenets.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set: its TRAIN is learned")
     mobilenets.add_argument("--groups", type=Path, metavar="FILE.csv", help="for balanced calibration")
     mobilenets.add_argument("--out", required=True, type=Path, metavar="DIR", help="two .tflite of each network")
-    mobilenets.add_argument("--epochs", type=_count, default=8, metavar="N", help="default: 8")
+    mobilenets.add_argument("--epochs", type=count, default=8, metavar="N", help="default: 8")
     mobilenets.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
     mobilenets.set_defaults(call=_mobilenets)
 
@@ -55,13 +55,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _prepare(**environment: str) -> None:
     """Before TensorFlow is imported: its start-up chatter is not for users. It reads what it is told from there."""
     os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "2"} | environment)
-
-
-def _count(text: str) -> int:
-    """At least one."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return int(text)
 
 
 def _peers(args: argparse.Namespace) -> int:

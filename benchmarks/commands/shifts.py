@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import readme
-from benchmarks.commands import PROG, publish
+from benchmarks.commands import PROG, count, publish
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser, note
 from edge_runtime.errors import LeukoliteError, show
@@ -37,7 +37,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     shifts.add_argument("--split", help=f"default: {SPLIT}; with --only or --crossval, whichever they name")
     shifts.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
-    shifts.add_argument("--per-source", type=_count, default=2, metavar="N", help="pictures of a cell (default: 2)")
+    shifts.add_argument("--per-source", type=count, default=2, metavar="N", help="pictures of a cell (default: 2)")
     which = shifts.add_mutually_exclusive_group()
     which.add_argument("--only", type=Path, metavar="FILE", help="these pictures: an EvalReport, a CSV, a path a line")
     which.add_argument("--crossval", type=Path, metavar="DIR", help="what one --fold of this cross-validation held out")
@@ -49,13 +49,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     shifts.add_argument("--sheet", type=Path, metavar="FILE.jpg", help="draw what each shift looks like")
     shifts.add_argument("--readme", metavar="FILE", help="update its figures `shifts` and `shift-levels`")
     shifts.set_defaults(call=_shifts)
-
-
-def _count(text: str) -> int:
-    """At least one."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return int(text)
 
 
 def _shifts(args: argparse.Namespace) -> int:
