@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from benchmarks import picture, race
+from benchmarks.peers import engines
 from benchmarks.race import Race
-from benchmarks.usual import Usual, interpreting
+from benchmarks.usual import Usual
 from edge_runtime import jpeg
-from edge_runtime.card import read_model
 from edge_runtime.classifier import Classifier
 from edge_runtime.image import read_bytes
 from edge_runtime.markdown import table
@@ -69,8 +68,7 @@ def _race(path: Path, contents: Sequence[bytes], *, repeats: int) -> Race:
 def usual_way(classifier: Classifier) -> Usual:
     """The same model in a bare interpreter."""
     card = classifier.card
-    engine = interpreting(Interpreter(model_content=read_model(classifier.path)))
-    return Usual(engine, labels=card.labels, view=card.input.seen)
+    return Usual(engines.litert(classifier.path), labels=card.labels, view=card.input.seen)
 
 
 def floor(classifier: Classifier, cells: Mapping[bytes, int]) -> Callable[[bytes], None]:
