@@ -55,12 +55,7 @@ def run(
     samples: dict[str, list[float]] = {name: [] for name in names}
     for number, given in enumerate(rounds):
         first = number % len(names)
-        order = (
-            names[first:] + names[:first]
-            if random is None
-            else [names[each] for each in random.permutation(len(names))]
-        )
-        for name in order:
+        for name in random.permutation(names).tolist() if random else names[first:] + names[:first]:
             samples[name].append(round(contenders[name](given), 6))
     return Race(unit, {name: tuple(each) for name, each in samples.items()}, about)
 

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks import picture, race
 from benchmarks.peers import calibration
 from benchmarks.peers.entrants import OURS, Bundles, Entrant, Field, enter
 from benchmarks.peers.report import Report, Row, Time
-from edge_runtime.card import load_card
+from edge_runtime.card import Card, load_card
 from edge_runtime.dataset import Dataset, digest, open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import check_labels
@@ -24,7 +25,7 @@ from edge_runtime.image import Pixels, read_bytes
 from edge_runtime.progress import progress
 from edge_runtime.provenance import collect
 from edge_runtime.report import Outcome, summarize
-from edge_runtime.view import see
+from edge_runtime.view import View, see
 
 UNIT = "time by the clock"
 _BLOCK = 10  # pictures that one does before the next: in use an engine finds its own traces in the caches, not others'
@@ -63,52 +64,82 @@ def measure(
     """
     settings = settings or Settings()
     started, load = time.time(), os.getloadavg()[0]
-    tested = open_dataset(data, split="TEST")
-    tested = replace(tested, images=tested.images[:: settings.every])
     card = load_card(bundles.int8)
-    check_labels(tested, card.labels)
-    if card.input.stain_normalization or card.input.red_cell_px:
-        raise LeukoliteError(
-            expected="a network that is shown fields as they are, or white-balanced cells, as the usual pipeline can",
-            found=f"one with stain normalisation or ruler, {show(bundles.int8)}",
-            remedy="name another with --int8 and --float32",
-        )
+    _check_usual(card, bundles.int8)
+    tested = _tested(data, groups, every=settings.every)
+    check_labels(tested.dataset, card.labels)
     with ExitStack() as until, TemporaryDirectory(prefix="leukolite-") as scratch:
         tell("opening the engines: half a minute")
-        shown = _shown(bundles, data, groups=groups)
+        shown = _shown(card.input.seen, data, groups=groups)
         field = enter(bundles, mobilenets=mobilenets, pictures=shown, scratch=Path(scratch), until=until)
         contents = [read_bytes(path) for path in picture.spread(data, settings.pictures)]
         tell(f"{len(field.entrants)} take turns on {len(contents)} pictures, {settings.repeats} times: a minute or two")
-        whole = _turns(field, contents, lambda each: race.wall_ms(each.answer), repeats=settings.repeats)
-        alone = _turns(field, contents, lambda each: _invoking(each, contents), repeats=settings.repeats)
-        rows = [
-            Row(
-                name=each.seat.name,
-                **each.seat.describe(),
-                invoke=_time(alone[each.seat.name]),
-                end_to_end=_time(whole[each.seat.name]),
-                **_times(whole[each.seat.name], whole[field.entrants[0].seat.name]),
-                **_accuracy(each, tested, groups),
-                alike=_alike(each, field, shown),
-            )
-            for each in field.entrants
-        ]
+        rows = _rows(field, contents, tested, shown, repeats=settings.repeats)
+    images = tested.dataset.images
     about = {
         "pictures": len(contents),
         "block": _BLOCK,
         "repeats": settings.repeats,
         "unit": UNIT,
-        "tested": {"split": tested.split, "n": len(tested.images), "sha256": digest(tested.images)},
+        "tested": {"split": tested.dataset.split, "n": len(images), "sha256": digest(images)},
     }
     state = {"load_1min_at_start": load, "cpus": os.cpu_count()}
     return Report(rows, field.left_out, about, state, collect(packages=race.PACKAGES, started=started))
 
 
-def _shown(bundles: Bundles, data: Path, *, groups: Path | None) -> list[Pixels]:
+@dataclass(frozen=True)
+class _Tested:
+    """What accuracy is measured on, and the group of each image, where they are known."""
+
+    dataset: Dataset
+    groups: Sequence[str] | None
+
+
+def _check_usual(card: Card, path: Path) -> None:
+    """LeukoliteError when the usual pipeline cannot show its network what it sees."""
+    if card.input.stain_normalization or card.input.red_cell_px:
+        raise LeukoliteError(
+            expected="a network that is shown fields as they are, or white-balanced cells, as the usual pipeline can",
+            found=f"one with stain normalisation or ruler, {show(path)}",
+            remedy="name another with --int8 and --float32",
+        )
+
+
+def _tested(data: Path, groups: Path | None, *, every: int) -> _Tested:
+    """Every so many images of TEST."""
+    dataset = open_dataset(data, split="TEST")
+    dataset = replace(dataset, images=dataset.images[::every])
+    origins = read_groups(groups).assign(dataset.images) if groups else None
+    return _Tested(dataset, [origin.group for origin in origins] if origins else None)
+
+
+def _shown(view: View, data: Path, *, groups: Path | None) -> list[Pixels]:
     """What our network sees of some of TRAIN."""
-    train, view = open_dataset(data, split="TRAIN"), load_card(bundles.int8).input.seen
+    train = open_dataset(data, split="TRAIN")
     found = (see(train.images[index].path, view) for index in calibration.choose(train, groups=groups))
     return [pixels for pixels in found if pixels is not None]
+
+
+def _rows(
+    field: Field, contents: Sequence[bytes], tested: _Tested, shown: Sequence[Pixels], *, repeats: int
+) -> list[Row]:
+    """A row an entrant: both races first, then what needs no silence."""
+    whole = _turns(field, contents, lambda each: race.wall_ms(each.answer), repeats=repeats)
+    alone = _turns(field, contents, lambda each: _invoking(each, contents), repeats=repeats)
+    ours = field.entrants[0].seat.name
+    own = {each.seat.kind: _places(each, shown) for each in field.entrants if each.seat.engine == OURS}
+    return [
+        Row(
+            name=each.seat.name,
+            **each.seat.describe(),
+            invoke=_time(alone[each.seat.name]),
+            end_to_end=_time(whole[each.seat.name]),
+            **_times(whole[each.seat.name], whole[ours]),
+            **_accuracy(each, tested),
+            alike=float(np.mean(_places(each, shown) == own[each.seat.kind])) if each.seat.network == OURS else None,
+        )
+        for each in field.entrants
+    ]
 
 
 def _turns(
@@ -151,30 +182,19 @@ def _times(theirs_ms: Sequence[float], ours_ms: Sequence[float]) -> dict[str, An
     return {"times": round(float(np.median(ratios)), 4), "times_ci95": (round(low, 4), round(high, 4))}
 
 
-def _accuracy(entrant: Entrant, dataset: Dataset, groups: Path | None) -> dict[str, Any]:
+def _accuracy(entrant: Entrant, tested: _Tested) -> dict[str, Any]:
     """Of all images, whatever the confidence; those without a cell to see are wrong, as everywhere."""
-    outcomes = []
-    with progress(entrant.seat.name, total=len(dataset.images)) as advance:
-        for image in dataset.images:
+    outcomes, images = [], tested.dataset.images
+    with progress(entrant.seat.name, total=len(images)) as advance:
+        for image in images:
             outcomes.append(Outcome(image.name, image.label, entrant.answer(read_bytes(image.path)), None))
             advance()
-    origins = read_groups(groups).assign(dataset.images) if groups else None
-    report = summarize(
-        outcomes,
-        labels=dataset.labels,
-        groups=[origin.group for origin in origins] if origins else None,
-        model={},
-        data={},
-        provenance={},
-    )
+    labels = tested.dataset.labels
+    report = summarize(outcomes, labels=labels, groups=tested.groups, model={}, data={}, provenance={})
     interval = report.groups["accuracy_ci95"] if report.groups else None
     return {"accuracy": report.accuracy, "accuracy_ci95": tuple(interval) if interval else None, "n": report.n}
 
 
-def _alike(entrant: Entrant, field: Field, shown: Sequence[Pixels]) -> float | None:
-    """The share of pictures with our label of that kind; None for another network than ours."""
-    own = {each.seat.kind: each for each in field.entrants if each.seat.engine == OURS}
-    if entrant.seat.network != OURS:
-        return None
-    ours = own[entrant.seat.kind]
-    return float(np.mean([entrant.invoke(pixels).argmax() == ours.invoke(pixels).argmax() for pixels in shown]))
+def _places(entrant: Entrant, shown: Sequence[Pixels]) -> npt.NDArray[np.int64]:
+    """The place of the label that it gives each picture, int64 [pictures]."""
+    return np.array([entrant.invoke(pixels).argmax() for pixels in shown], np.int64)
