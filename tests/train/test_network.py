@@ -226,7 +226,7 @@ def test_towers_start_from_weights_of_their_own():
 
 def test_default_network_has_the_parameters_of_its_recipe():
     settings = NetworkSettings()
-    inside, outside = (3, 16, 32, 64, 96), (16, 32, 64, 96, 128)
+    inside, outside = (3, 16, 32, 64, 80), (16, 32, 64, 80, 128)
     tower = sum(9 * i * o + o for i, o in zip(inside, outside, strict=True)) + 128 * 4 + 4
     model = build_deployed(settings, classes=4)
     assert model.input_shape == (None, 120, 160, 3)
