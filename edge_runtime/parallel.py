@@ -7,10 +7,10 @@ are there within milliseconds, with all that is imported and the model's bytes i
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.prediction import Prediction
@@ -18,11 +18,7 @@ from edge_runtime.prediction import Prediction
 if TYPE_CHECKING:
     from edge_runtime.helper import Helper, Here
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 _WORTH = 16  # pictures for which a further interpreter is worth the time that making it takes
-_AHEAD = 4  # chunks a worker that may be done before their turn: one that takes long holds up none of the others
 _CHUNK = 16  # pictures that a worker is handed together: handing over takes a tenth of the time of one
 
 
@@ -54,6 +50,7 @@ def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) 
         yield map(classifier.classify, paths)
         return
     from edge_runtime.helper import Here
+    from edge_runtime.threads import in_order
 
     with _helpers(classifier, workers - 1) as helpers:
         chunks = in_order(_by_whom_is_idle([Here(classifier), *helpers]), _chunks(paths), workers=workers)
@@ -110,24 +107,3 @@ def _chunks(paths: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(paths)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk
-
-
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Generator[Result, None, None]:
-    """The results of `work`, which so many threads do side by side, in the order of the items.
-
-    What it raises is raised in its turn. However it ends, no thread works on when this is over.
-    """
-    from collections import deque
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            while waiting and (len(waiting) >= _AHEAD * workers or waiting[0].done()):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -17,9 +17,10 @@ from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import check_labels
 from edge_runtime.image import Pixels, decode, decode_field
 from edge_runtime.native import hushed
-from edge_runtime.parallel import count_workers, in_order
+from edge_runtime.parallel import count_workers
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
+from edge_runtime.threads import in_order
 
 Crew = Sequence[Classifier]  # one of each model, for one thread
 Rows = list[list[list[int]]]  # by model, kind and grade

@@ -1,6 +1,5 @@
-"""Many at once: in order, no further ahead than is said, and over when it is over."""
+"""Many pictures at once: on all cores, in order, and over when it is over."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -15,75 +14,10 @@ from edge_runtime import parallel
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import LeukoliteWarning
 from edge_runtime.memory import PROC, read_kb
-from edge_runtime.parallel import classify_all, count_workers, in_order
+from edge_runtime.parallel import classify_all, count_workers
 from edge_runtime.prediction import failed
 from edge_runtime.sample import sample_jpeg
 from tests.tiny_model import bundle_bytes, save
-
-
-class Counting:
-    """Items without an end, that knows how many were taken."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-
-    def __iter__(self):
-        return self
-
-    def __next__(self) -> int:
-        self.taken += 1
-        return self.taken - 1
-
-
-@pytest.mark.parametrize("workers", [2, 5])
-def test_results_come_in_the_order_of_the_items_however_long_each_takes(workers):
-    def work(item: int) -> int:
-        time.sleep(0.003 * (item % 4 == 0))
-        return item * item
-
-    assert list(in_order(work, range(50), workers=workers)) == [item * item for item in range(50)]
-
-
-def test_work_is_done_side_by_side():
-    together = threading.Barrier(3)  # each waits for two others, which one thread alone would do for ever
-    assert len(list(in_order(lambda _: together.wait(timeout=30), range(3), workers=3))) == 3
-
-
-def test_a_hundred_thousand_are_never_in_memory_at_once():
-    items, alive, most = Counting(), 0, 0
-    results = in_order(lambda item: bytes(10_000), items, workers=4)
-    before = read_kb(PROC / "self" / "status", "VmRSS")
-    for done, _ in enumerate(itertools.islice(results, 100_000), 1):
-        alive = items.taken - done
-        most = max(most, alive)
-    assert most <= 4 * parallel._AHEAD
-    # All of them would take 1 GB; a tenth of a percent of that, and as much again for the allocator.
-    assert read_kb(PROC / "self" / "status", "VmRSS") - before < 20_000
-    results.close()
-
-
-@pytest.mark.parametrize("taken", [0, 3])
-def test_no_thread_outlives_it(taken):
-    before = set(threading.enumerate())
-    results = in_order(lambda item: item, Counting(), workers=3)
-    assert list(itertools.islice(results, taken)) == list(range(taken))
-    results.close()
-    assert set(threading.enumerate()) == before
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_what_is_raised_is_raised_in_its_turn(error):
-    def work(item: int) -> int:
-        if item == 7:
-            raise error
-        return item
-
-    before = threading.active_count()
-    results = in_order(work, Counting(), workers=3)
-    assert list(itertools.islice(results, 7)) == list(range(7))
-    with pytest.raises(error):
-        next(results)
-    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize(
