@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import mmap
 import os
 import pickle
 import signal
@@ -40,6 +41,7 @@ class Helper:
     def __init__(self, classifier: Classifier) -> None:
         self.alive, self._classifier = True, classifier
         self._status: int | None = None
+        self._position = mmap.mmap(-1, 1)  # of the path that it is at, among those that it was handed
         questions, ask = os.pipe()
         answers, answer = os.pipe()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)  # until the child has put them aside
@@ -51,7 +53,7 @@ class Helper:
             if not self._pid:
                 os.close(ask)  # or it would wait for its own questions for ever
                 os.close(answers)
-                _serve(classifier, questions, answer, mask=mask)
+                _serve(classifier, questions, answer, self._position, mask=mask)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(questions)
@@ -59,22 +61,24 @@ class Helper:
         self._ask, self._answers = os.fdopen(ask, "wb"), os.fdopen(answers, "rb")
 
     def classify(self, paths: Sequence[str], done: list[Prediction]) -> None:
-        """Append the prediction of each path to `done`; of a helper that dies, up to that which it died of."""
+        """Append the prediction of each path, at most 256, to `done`; of a helper that dies, up to what it died of."""
+        self._position[0] = 0
         try:
             pickle.dump(paths, self._ask)
             self._ask.flush()
         except BrokenPipeError:  # it died while it had nothing to do
             self.alive = False
             return
-        for path in paths:
-            try:
-                prediction = pickle.load(self._answers)  # noqa: S301  # from our own child
-            except (EOFError, pickle.UnpicklingError):
-                self.alive = False
-                done.append(failed(path, self._obituary()))
-                return
-            # What it raised is raised here.
-            done.append(prediction or self._classifier.classify(path))
+        try:
+            answers = pickle.load(self._answers)  # noqa: S301  # from our own child
+        except (EOFError, pickle.UnpicklingError):
+            self.alive = False
+            lost = self._position[0]
+            done.extend(map(self._classifier.classify, paths[:lost]))  # what it did not live to tell
+            done.append(failed(paths[lost], self._obituary()))
+            return
+        # What it raised is raised here.
+        done.extend(answer or self._classifier.classify(path) for path, answer in zip(paths, answers, strict=True))
 
     def _obituary(self) -> str:
         """What is said of the picture that a helper died of."""
@@ -95,8 +99,13 @@ class Helper:
         return self._status
 
 
-def _serve(classifier: Classifier, questions: int, answer: int, *, mask: set[int | signal.Signals]) -> NoReturn:
-    """What the child does: it returns nowhere, and flushes nothing that its parent has yet to write."""
+def _serve(
+    classifier: Classifier, questions: int, answer: int, position: mmap.mmap, *, mask: set[int | signal.Signals]
+) -> NoReturn:
+    """What the child does: it returns nowhere, and flushes nothing that its parent has yet to write.
+
+    It answers all that it was handed at once: each answer would wake its parent, which is at work itself.
+    """
     try:
         for number in _HELD_BACK:
             signal.signal(number, signal.SIG_IGN)  # the parent ends, and with it this
@@ -104,12 +113,13 @@ def _serve(classifier: Classifier, questions: int, answer: int, *, mask: set[int
         gc.freeze()  # a search for garbage would copy every page with an object of the parent's
         with os.fdopen(questions, "rb") as asked, os.fdopen(answer, "wb") as answered:
             while True:
-                for path in pickle.load(asked):  # noqa: S301  # from our own parent
+                answers: list[Prediction | None] = []
+                for position[0], path in enumerate(pickle.load(asked)):  # noqa: S301  # from our own parent
                     try:
-                        prediction = classifier.classify(path)
+                        answers.append(classifier.classify(path))
                     except Exception:  # whatever it is
-                        prediction = None
-                    pickle.dump(prediction, answered)
-                    answered.flush()
+                        answers.append(None)
+                pickle.dump(answers, answered)
+                answered.flush()
     finally:
         os._exit(0)

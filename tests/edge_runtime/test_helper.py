@@ -58,6 +58,20 @@ def test_of_a_helper_that_is_killed_one_picture_is_lost_and_the_others_are_done(
     assert "got one that was killed by SIGKILL; classify it again by itself" in lost[0].error
 
 
+def test_what_a_helper_did_before_it_was_killed_is_done_again_here(classifier, monkeypatch):
+    replaced(
+        monkeypatch,
+        here=lambda path: failed(path, "done again"),
+        in_helper=lambda path: os.kill(os.getpid(), signal.SIGKILL) if path == "7" else None,
+    )
+    helper, done = Helper(classifier), []
+    helper.classify(PATHS, done)
+    helper.dismiss()
+    assert [prediction.path for prediction in done] == PATHS[:8]
+    assert [prediction.error for prediction in done[:7]] == ["done again"] * 7
+    assert "killed by SIGKILL" in done[7].error
+
+
 def test_of_a_helper_that_is_killed_while_it_waits_nothing_is_lost(classifier):
     helper, done = Helper(classifier), []
     os.kill(helper._pid, signal.SIGKILL)
