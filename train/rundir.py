@@ -107,7 +107,7 @@ def settings_from(run: Mapping[str, Any]) -> Settings:
     """The settings that a run.json holds; LeukoliteError when they are not whole."""
     try:
         fields = dict(run["settings"])
-        network = {**fields.pop("network")}
+        network = {"strided": 1, **fields.pop("network")}  # it was no option once
         network["widths"] = tuple(network["widths"])
         return Settings(
             network=NetworkSettings(**network),

@@ -35,6 +35,12 @@ def test_settings_from_before_there_were_some_are_as_when_nothing_is_said_of_the
     assert rundir.settings_from({"settings": without(SETTINGS, names)}) == SETTINGS
 
 
+def test_a_run_from_before_strides_were_an_option_has_one():
+    stored = rundir.to_plain(PRESETS["full"])
+    del stored["network"]["strided"]
+    assert rundir.settings_from({"settings": stored}).network.strided == 1
+
+
 @pytest.mark.parametrize("ending", ["finished", "unfinished"])
 def test_a_run_that_was_begun_before_there_were_some_settings_is_gone_on_with(tmp_path, refused, ending):
     older = {**IDENTITY, "settings": without(SETTINGS, LATER)}
