@@ -35,6 +35,7 @@ class Run:
     """One valid run on one board; `obtained` is the command line."""
 
     board: str
+    view: str
     variant: str
     model_sha256: str
     num_threads: int
@@ -47,7 +48,7 @@ class Run:
     @property
     def key(self) -> str:
         """Under which it is kept; of each there is one."""
-        return f"{self.variant}, {self.num_threads} thread{'s' if self.num_threads > 1 else ''}"
+        return f"{self.view} {self.variant}, {self.num_threads} thread{'s' if self.num_threads > 1 else ''}"
 
     @property
     def is_steady(self) -> bool:
@@ -86,6 +87,7 @@ def _run(value: Mapping[str, Any]) -> Run:
     machine, provenance = value["machine"], value["provenance"]
     return Run(
         board=str(machine["board"] or machine["cpu"] or machine["architecture"]),
+        view=str(value["model"]["view"]),
         variant=str(value["model"]["variant"]),
         model_sha256=str(value["model"]["sha256"]),
         num_threads=int(value["settings"]["num_threads"]),

@@ -131,7 +131,12 @@ def run(
     tell("end to end, the same")
     end_to_end = _end_to_end(path, num_threads=num_threads, plan=plan, clock=clock)
     return Result(
-        model={"file": path.name, "sha256": bundle.digest, "variant": bundle.card.variant},
+        model={
+            "file": path.name,
+            "sha256": bundle.digest,
+            "variant": bundle.card.variant,
+            "view": bundle.card.input.view,
+        },
         plan=plan,
         num_threads=num_threads,
         uses_delegate=loaded.uses_delegate,

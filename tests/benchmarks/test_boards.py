@@ -50,7 +50,7 @@ def test_an_unknown_board_is_told_with_the_command_that_adds_it(result, board):
     path = result()
     status, line = board(path)
     assert status == 2
-    assert f"expected a reference of {made_up.PI_4} (int8_ptq, 1 thread) at " in line
+    assert f"expected a reference of {made_up.PI_4} (field int8_ptq, 1 thread) at " in line
     assert line.endswith(f"got those of no board; add it: python -m benchmarks board {path} --add")
 
 
@@ -58,7 +58,7 @@ def test_what_is_added_says_when_how_and_with_what(result, board, tmp_path):
     assert board(result(), "--add") == (0, str(tmp_path / "kept" / "raspberry-pi-4-model-b-rev-1-4.json"))
     value = json.loads((tmp_path / "kept" / "raspberry-pi-4-model-b-rev-1-4.json").read_text())
     assert (value["board"], value["emulated"]) == (made_up.PI_4, False)
-    run = value["runs"]["int8_ptq, 1 thread"]
+    run = value["runs"]["field int8_ptq, 1 thread"]
     assert run["latency"] == {"median_ms": pytest.approx(2.0), "spread": pytest.approx(0, abs=1e-3), "num_runs": 3}
     assert {"date", "obtained", "versions", "model_sha256", "end_to_end"} <= run.keys()
     assert run["versions"].keys() == {"python", "leukolite", "ai-edge-litert", "numpy", "pillow"}
@@ -67,10 +67,11 @@ def test_what_is_added_says_when_how_and_with_what(result, board, tmp_path):
 def test_another_kind_of_run_is_added_beside_it_and_the_same_in_its_place(result, board, tmp_path):
     board(result(), "--add")
     board(result(change=lambda value: value["settings"].update(num_threads=4)), "--add")
+    board(result(change=lambda value: value["model"].update(view="cell")), "--add")
     _, path = board(result(ms=3.0), "--add")
     runs = json.loads(Path(path).read_text())["runs"]
-    assert list(runs) == ["int8_ptq, 1 thread", "int8_ptq, 4 threads"]
-    assert runs["int8_ptq, 1 thread"]["latency"]["median_ms"] == pytest.approx(3.0)
+    assert list(runs) == ["field int8_ptq, 1 thread", "field int8_ptq, 4 threads", "cell int8_ptq, 1 thread"]
+    assert runs["field int8_ptq, 1 thread"]["latency"]["median_ms"] == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(("ms", "status"), [(1.0, 0), (2.0, 0), (2.4, 0), (2.6, 1)])

@@ -58,7 +58,7 @@ def test_json_is_the_contracts(bundle, tmp_path):
         "num_runs": 3, "min_secs": 0, "warmup_runs": 2, "warmup_min_secs": 0, "num_threads": 2,
     }  # fmt: skip
     assert found["model"]["file"] == bundle.name
-    assert found["model"]["variant"] == "int8_ptq"
+    assert (found["model"]["variant"], found["model"]["view"]) == ("int8_ptq", "field")
     assert found["latency"]["num_runs"] == len(found["latency"]["samples_ms"]) == 3
 
 
