@@ -15,7 +15,7 @@ from edge_runtime.adapt.embedding import Embedder
 from edge_runtime.adapt.sample import take
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import MODELS, SHIPPED_MODEL, Classifier
-from edge_runtime.command import DONE, FAILED, complain, note, noted
+from edge_runtime.command import DONE, FAILED, complain, note, noted, reader_may_go
 from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import describe_data, describe_model
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         data=describe_data(dataset),
         provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
-    sys.stdout.writelines(table(found, look_of(sys.stdout)))
+    with reader_may_go():
+        sys.stdout.writelines(table(found, look_of(sys.stdout)))
     if args.report:
         write_json(args.report, found.to_json())
     if not found.helps:
