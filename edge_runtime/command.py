@@ -140,9 +140,9 @@ def note(name: str, message: str) -> None:
 
 
 def _say(line: str) -> None:
-    """Write it to standard error, if that can still be written to."""
+    """Write it to standard error, if that can still be written to; a file's name in it may hold line breaks."""
     try:
-        print(line, file=sys.stderr)
+        print(show(line), file=sys.stderr)
     except OSError:  # its reader has gone, or its disk is full: nobody is left to tell
         _abandon(sys.stderr)
 

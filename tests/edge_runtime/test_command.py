@@ -178,6 +178,12 @@ def test_complaints_and_notes_are_told_apart(capsys):
     assert capsys.readouterr() == ("", "tool: error: bad\ntool: fine\n")
 
 
+def test_complaints_and_notes_are_one_line_whatever_the_names_in_them_are(capsys):
+    complain("tool", "bad\n.png: expected")
+    note("tool", "\x1b[31m.txt: ignored")
+    assert capsys.readouterr().err == "tool: error: bad\\n.png: expected\ntool: \\x1b[31m.txt: ignored\n"
+
+
 def test_warnings_become_notes_when_the_block_is_over(capsys):
     with noted("tool"):
         for _ in range(2):  # said each time, though from one line
