@@ -77,7 +77,7 @@ def _classify(args: argparse.Namespace) -> int:
     from edge_runtime.inputs import expand
     from edge_runtime.terminal import PLAIN, look_of
 
-    found = list(expand(args.inputs, stdin=sys.stdin))
+    found = list(expand(args.inputs, stdin=sys.stdin or ()))
     if all(item.error for item in found):
         for item in found:
             complain(PROG, item.error or "")
@@ -265,7 +265,7 @@ def _info(args: argparse.Namespace) -> int:
     from edge_runtime.classifier import SHIPPED_MODEL
 
     with noted(PROG):
-        card = load_card(args.model or SHIPPED_MODEL)
+        card = load_card(SHIPPED_MODEL if args.model is None else args.model)
     print(json.dumps(card.to_json(), indent=1, ensure_ascii=False))
     return DONE
 

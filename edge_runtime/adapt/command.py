@@ -33,7 +33,7 @@ from edge_runtime.terminal import BOLD, GREEN, RED, Look, columns_of, look_of, p
 
 def run(args: argparse.Namespace) -> int:
     """Adapt, print and write; status 1 where it does not help, or a picture could not be used."""
-    path = Path(args.model) if args.model else SHIPPED_MODEL
+    path = SHIPPED_MODEL if args.model is None else Path(args.model)
     check_output(Path(args.output), path)
     with noted(PROG), hushed():
         classifier = Classifier(path).load()
@@ -74,8 +74,8 @@ def check_output(output: Path, model: Path) -> None:
     parent = next(each for each in place.parents if each.exists())
     if place == model.resolve() or MODELS.resolve() in place.parents:
         found = "the bundle that is adapted" if place == model.resolve() else "the folder of the shipped bundles"
-    elif place.is_dir():
-        found = "a folder"
+    elif place.exists() and not place.is_file():
+        found = "a folder, pipe or device"
     elif not parent.is_dir() or not os.access(parent, os.W_OK):
         found = f"{show(parent)}, which cannot be written to"
     else:

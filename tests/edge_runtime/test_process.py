@@ -154,6 +154,12 @@ def test_closed_streams_are_no_error(picture, bundle):
     assert done.returncode == 0
 
 
+def test_paths_from_a_closed_standard_input_are_none(bundle):
+    done = shell("$LEUKOLITE classify - -m $1 <&-", bundle)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"leukolite: error: expected at least one path on standard input, got none; ")
+
+
 def test_names_that_are_not_utf8_go_in_and_out(picture, bundle, tmp_path):
     name = os.fsdecode(b"caf\xe9.png")
     picture("a.png").rename(tmp_path / name)
