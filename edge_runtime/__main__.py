@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edge_runtime import options
-from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, run
+from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, reader_may_go, run
 from edge_runtime.options import PROG
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _classify(args: argparse.Namespace) -> int:
     from edge_runtime.inputs import expand
     from edge_runtime.terminal import PLAIN, look_of
 
-    found = list(expand(args.inputs, stdin=sys.stdin))
+    found = list(expand(args.inputs, stdin=sys.stdin or ()))
     if all(item.error for item in found):
         for item in found:
             complain(PROG, item.error or "")
@@ -163,9 +163,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     report.save(args.report)
     if args.predictions:
         write_predictions(args.predictions, report)
-    for label, rates in report.per_class.items():
-        print(f"{label}: n {rates.n}, TPR {_rate(rates.tpr)}, TNR {_rate(rates.tnr)}")
-    print(f"accuracy {_rate(report.accuracy)} on {report.n} images, {report.n_errors} of them without an answer")
+    with reader_may_go():
+        for label, rates in report.per_class.items():
+            print(f"{label}: n {rates.n}, TPR {_rate(rates.tpr)}, TNR {_rate(rates.tnr)}")
+        print(f"accuracy {_rate(report.accuracy)} on {report.n} images, {report.n_errors} of them without an answer")
     return FAILED if complaints else DONE
 
 
@@ -195,7 +196,8 @@ def _bench(args: argparse.Namespace) -> int:
             num_threads=args.num_threads,
             tell=lambda text: note(PROG, f"measuring {text}") if watched else None,
         )
-    sys.stdout.writelines(bench.table(result))
+    with reader_may_go():
+        sys.stdout.writelines(bench.table(result))
     for warning in result.warnings:
         note(PROG, f"warning: {warning}")
     if args.result_json:
@@ -215,10 +217,11 @@ def _doctor(args: argparse.Namespace) -> int:
     from edge_runtime.terminal import look_of
 
     diagnosis = examine()
-    if args.json:
-        print(json.dumps(diagnosis.to_json(), indent=1, ensure_ascii=False))
-    else:
-        sys.stdout.writelines(table(diagnosis, look_of(sys.stdout)))
+    with reader_may_go():
+        if args.json:
+            print(json.dumps(diagnosis.to_json(), indent=1, ensure_ascii=False))
+        else:
+            sys.stdout.writelines(table(diagnosis, look_of(sys.stdout)))
     return DONE if diagnosis.fit else FAILED
 
 
@@ -244,7 +247,8 @@ def _bulk(args: argparse.Namespace) -> int:
         note(PROG, f"going on with the plan of {work.job.plan.planned}; images that came later are not in it")
     with progress("bulk", total=work.job.plan.images, done=work.images_done) as advance:
         summary = engine.run(work, actors=args.actors, advance=advance)
-    print(json.dumps(summary.to_json()))
+    with reader_may_go():
+        print(json.dumps(summary.to_json()))
     if summary.workers_replaced:
         note(PROG, f"{summary.workers_replaced} workers died and were replaced; what they had begun was done again")
     if summary.errors:
@@ -261,7 +265,7 @@ def _info(args: argparse.Namespace) -> int:
     from edge_runtime.classifier import SHIPPED_MODEL
 
     with noted(PROG):
-        card = load_card(args.model or SHIPPED_MODEL)
+        card = load_card(SHIPPED_MODEL if args.model is None else args.model)
     print(json.dumps(card.to_json(), indent=1, ensure_ascii=False))
     return DONE
 

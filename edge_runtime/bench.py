@@ -116,7 +116,8 @@ def run(
 
     Raises LeukoliteError when the file is no bundle or cannot classify.
     """
-    path, plan, board, started = Path(model or SHIPPED_MODEL), plan or Plan(), board or Board(), time.time()
+    path = SHIPPED_MODEL if model is None else Path(model)
+    plan, board, started = plan or Plan(), board or Board(), time.time()
     bundle = open_bundle(path)
     before, start_kb = board.state(), _resident_kb(board)
     with hushed():

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, reason, show
 
@@ -49,29 +49,29 @@ def run(parser: Parser, argv: list[str] | None = None, *, terminable: bool = Tru
     """
     _prepare_streams()
     warnings.filterwarnings("ignore", module=r"PIL\b")  # a damaged image gets one line, and that is ours
-    args = parser.parse_args(argv)
-    name = parser.prog
-    call: Callable[[argparse.Namespace], int] = args.call
+    name, args = parser.prog, argparse.Namespace()
+    status = DONE  # of what ends because its reader has gone, as in `| head`: nobody is left to tell
     try:
         with _terminable() if terminable else contextlib.nullcontext():
+            parser.parse_args(argv, args)  # here: to name a model takes imports, which can be interrupted, or fail
+            call: Callable[[argparse.Namespace], int] = args.call
             status = call(args)
             sys.stdout.flush()
             return status
     except LeukoliteError as error:
         return _fail(name, str(error), debug="debug" in args)
     except BrokenPipeError:
-        _abandon_stdout()  # the reader has gone, as in `| head`: nobody is left to tell
-        return DONE
+        _abandon(sys.stdout)
+        return status
     except KeyboardInterrupt:
-        _abandon_stdout()
+        _abandon(sys.stdout)
         note(name, "interrupted")
         return INTERRUPTED
     except Terminated:
-        _abandon_stdout()
+        _abandon(sys.stdout)
         note(name, "terminated")
         return TERMINATED
     except (OSError, MemoryError) as error:
-        _abandon_stdout()
         message = f"expected to finish, got {reason(error)}; free the resource it names and try again"
         return _fail(name, message, debug="debug" in args)
     except Exception as error:
@@ -98,13 +98,22 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _abandon_stdout() -> None:
-    """Python flushes standard output once more at exit, and ends with status 120 where that fails again."""
+@contextlib.contextmanager
+def reader_may_go() -> Iterator[None]:
+    """Go on behind the block where its reader has gone: for what is shown of a result that counts all the same."""
+    try:
+        yield
+    except BrokenPipeError:
+        _abandon(sys.stdout)
+
+
+def _abandon(stream: TextIO) -> None:
+    """Python flushes standard streams once more at exit, and ends with status 120 where that fails again."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+        stream.flush()
         return
     with contextlib.suppress(OSError, ValueError):  # a stream that is no file, in tests, has no descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _prepare_streams() -> None:
@@ -122,12 +131,20 @@ def _prepare_streams() -> None:
 
 def complain(name: str, message: str) -> None:
     """One line on standard error about something that does not stop the rest."""
-    print(f"{name}: error: {message}", file=sys.stderr)
+    _say(f"{name}: error: {message}")
 
 
 def note(name: str, message: str) -> None:
     """One line on standard error that is no error."""
-    print(f"{name}: {message}", file=sys.stderr)
+    _say(f"{name}: {message}")
+
+
+def _say(line: str) -> None:
+    """Write it to standard error, if that can still be written to; a file's name in it may hold line breaks."""
+    try:
+        print(show(line), file=sys.stderr)
+    except OSError:  # its reader has gone, or its disk is full: nobody is left to tell
+        _abandon(sys.stderr)
 
 
 @contextlib.contextmanager
@@ -149,5 +166,6 @@ def _fail(name: str, message: str, *, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
+    _abandon(sys.stdout)
     complain(name, message)
     return UNUSABLE

@@ -87,7 +87,7 @@ def examine(
         checks.voltage(state.throttling, is_raspberry_pi=is_pi),
         checks.clock(state.throttling, is_raspberry_pi=is_pi),
         checks.temperature(state.temperature_c, is_raspberry_pi=is_pi),
-        checks.disk(_free_mb(folder), folder=show(folder or Path.cwd())),
+        checks.disk(_free_mb(folder), folder=show(folder or _here())),
         checks.memory(None if memory_kb is None else memory_kb * 1024 / 1e6),
         checks.camera(),
     )
@@ -102,6 +102,14 @@ def table(diagnosis: Diagnosis, look: Look = PLAIN) -> Iterator[str]:
         yield f"{status}  {check.name:<{wide}}  {look.wrap(look.printable(check.found), indent=wide + 8)}\n"
         if check.remedy:
             yield f"{'':<{wide + 6}}  -> {look.wrap(check.remedy, indent=wide + 11)}\n"
+
+
+def _here() -> str:
+    """The current folder; its sign where it has been removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return os.curdir
 
 
 def _free_mb(folder: Path | None) -> float | None:

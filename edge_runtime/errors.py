@@ -7,11 +7,12 @@ from functools import partial
 class LeukoliteError(Exception):
     """Something the user gave cannot be used.
 
-    The message always says what was expected, what was found and what to do about it; so do the three attributes.
+    The message always says what was expected, what was found and what to do about it, on one line whatever the names
+    in it are; so do the three attributes, as they were given.
     """
 
     def __init__(self, *, expected: str, found: str, remedy: str) -> None:
-        super().__init__(f"expected {expected}, got {found}; {remedy}")
+        super().__init__(show(f"expected {expected}, got {found}; {remedy}"))
         self.expected, self.found, self.remedy = expected, found, remedy
 
     def __reduce__(self) -> tuple[partial["LeukoliteError"], tuple[()]]:

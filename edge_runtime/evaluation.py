@@ -65,7 +65,7 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:
         "sha256": classifier.digest,
         "variant": classifier.card.variant,
         "view": classifier.card.input.view,
-        "size_bytes": classifier.path.stat().st_size,
+        "size_bytes": len(classifier.bundle.content),
     }
 
 

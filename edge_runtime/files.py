@@ -1,5 +1,6 @@
 """Write files so that a power cut or a full disk leaves the old file or the new one, never half of one."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -15,14 +16,21 @@ from edge_runtime.errors import LeukoliteError, reason, show
 def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
     """Write `chunks` to `path`: into a file beside it, flushed to the disk, then renamed.
 
-    Raises LeukoliteError when the folder is missing, not writable or full; nothing is left behind then.
+    Raises LeukoliteError when the folder is missing, not writable or full, or `path` is a folder itself, before any of
+    `chunks` is asked for; nothing is left behind then.
     """
     import tempfile  # here: it costs the start of a command that writes nothing
 
     target = Path(path)
     temporary = ""
     try:
-        if target.exists() and not target.is_file() and not target.is_dir():
+        if target.is_dir():
+            raise LeukoliteError(
+                expected=f"to be able to write {show(target)}",
+                found="a folder there",
+                remedy="name a file, as one in it",
+            )
+        if target.exists() and not target.is_file():
             with target.open("wb") as stream:  # /dev/null or a pipe: to be written to, never replaced
                 stream.writelines(chunks)
             return
@@ -34,7 +42,8 @@ def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
                 stream.write(chunk)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        with contextlib.suppress(PermissionError):  # of a stick without owners, which sets modes itself
+            os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
         temporary = ""
     except OSError as error:

@@ -1,11 +1,11 @@
 """Which images the user means: files, folders, globs and lists of paths on standard input."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.image import SUFFIXES
 
 
@@ -33,18 +33,23 @@ def expand(arguments: Iterable[str], *, stdin: Iterable[str] = ()) -> Iterator[I
 
 def _expand_one(argument: str) -> Iterator[Input]:
     """The images behind one path or glob."""
+    closed: dict[str, OSError] = {}
     if os.path.isdir(argument):
-        yield from _or_missing(argument, list_images(argument), wanted="a folder with images")
+        paths, wanted = list_images(argument, skip=closed.__setitem__), "a folder with images"
     elif os.path.lexists(argument):
-        yield Input(argument)
+        paths, wanted = [argument], ""
     else:
-        yield from _or_missing(argument, _glob(argument), wanted="an existing file")
+        paths, wanted = _glob(argument, skip=closed.__setitem__), "an existing file"
+    for folder, error in closed.items():
+        yield Input(folder, _unreadable(folder, error))
+    if paths or not closed:
+        yield from _or_missing(argument, paths, wanted=wanted)
 
 
-def _glob(pattern: str) -> list[str]:
+def _glob(pattern: str, *, skip: Callable[[str, OSError], None]) -> list[str]:
     """What matches, sorted: files, and the images in folders that match; each once, though `**` finds both."""
     matches = sorted(_matches(pattern))
-    nested = (list_images(match) if os.path.isdir(match) else [match] for match in matches)
+    nested = (list_images(match, skip=skip) if os.path.isdir(match) else [match] for match in matches)
     return sorted({os.path.normpath(path) for paths in nested for path in paths})
 
 
@@ -77,10 +82,15 @@ def _split(pattern: str) -> tuple[str, bool, str]:
     return head, True, os.sep.join(parts[place + 1 :])
 
 
-def list_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Paths of the images below `folder`, by their name endings, sorted; hidden files and folders are left out."""
+def list_images(
+    folder: str | os.PathLike[str], *, skip: Callable[[str, OSError], None] = lambda folder, error: None
+) -> list[str]:
+    """Paths of the images below `folder`, by their name endings, sorted; hidden files and folders are left out.
+
+    `skip` is told of each folder that cannot be read, and why.
+    """
     found: list[str] = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=lambda error: skip(str(error.filename), error)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [os.path.join(parent, name) for name in names if is_image_name(name)]
     return sorted(found)
@@ -89,6 +99,17 @@ def list_images(folder: str | os.PathLike[str]) -> list[str]:
 def is_image_name(name: str) -> bool:
     """Whether a file of this name is taken for an image when a folder is searched."""
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def _unreadable(folder: str, error: OSError) -> str:
+    """What is said of a folder that may hold images, which nobody can know."""
+    return str(
+        LeukoliteError(
+            expected=f"a folder that can be read at {show(folder)}",
+            found=error.strerror or reason(error),
+            remedy="check its permissions",
+        )
+    )
 
 
 def _or_missing(argument: str, paths: list[str], *, wanted: str) -> Iterator[Input]:

@@ -25,8 +25,8 @@ def hushed() -> Iterator[None]:
     For command lines, while one thread runs: the descriptor belongs to the whole process.
     """
     try:
-        saved, file = os.dup(2), os.fdopen(os.memfd_create("stderr"), "w+b")
-    except OSError:  # standard error is closed, or descriptors are used up: let it through
+        file, saved = os.fdopen(os.memfd_create("stderr"), "w+b"), os.dup(2)
+    except (OSError, AttributeError):  # standard error is closed, no descriptor is left, or this is macOS: unhushed
         yield
         return
     with file as held:

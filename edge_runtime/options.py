@@ -14,6 +14,7 @@ PROG = "leukolite"
 FORMATS = ("table", "json", "jsonl", "csv")
 SHELLS = ("bash", "zsh", "fish")  # whose scripts `python -m tests.completion` writes
 GOLDEN = ("refuse", "warn", "off")
+_MOST_THREADS = 256  # more than such a machine has processors
 GOLDEN_HELP = "what to do when the model does not give the golden output of its card here (default: refuse it)"
 
 
@@ -41,7 +42,7 @@ def _classify(commands: Commands) -> None:
     parser.add_argument("-k", "--top-k", type=positive, help="give only the K most probable classes")
     parser.add_argument("--explain", metavar="DIR", help="write heat maps there: where the evidence lies")
     _add_trust(parser)
-    parser.add_argument("--num-threads", type=positive, default=1)
+    parser.add_argument("--num-threads", type=threads, default=1)
 
 
 def _evaluate(commands: Commands) -> None:
@@ -54,7 +55,7 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("--predictions", metavar="FILE.csv", help="write each image's prediction there")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
     _add_trust(parser)
-    parser.add_argument("--num-threads", type=positive, default=1)
+    parser.add_argument("--num-threads", type=threads, default=1)
 
 
 def _gate(commands: Commands) -> None:
@@ -82,7 +83,7 @@ def _bench(commands: Commands) -> None:
         "--warmup-runs", type=positive, default=1, metavar="N", help="at least so many before (default: 1)"
     )
     parser.add_argument("--min-secs", type=seconds, default=1.0, metavar="S", help="at least so long (default: 1)")
-    parser.add_argument("--num-threads", type=positive, default=1, metavar="N")
+    parser.add_argument("--num-threads", type=threads, default=1, metavar="N")
     parser.add_argument("--result-json", metavar="FILE", help="write everything there, each single time included")
 
 
@@ -168,6 +169,14 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def threads(text: str) -> int:
+    """A number of threads, at least 1; LiteRT starts any number, and dies of some ten thousand."""
+    value = positive(text)
+    if value > _MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text} is more than {_MOST_THREADS}")
     return value
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -63,15 +63,16 @@ def classify_all(classifier: Classifier, paths: Iterable[str], *, workers: int) 
 @contextmanager
 def _helpers(classifier: Classifier, count: int) -> "Iterator[Sequence[Helper | Here]]":
     """So many others that classify as this one does; none is left when this is over."""
-    from edge_runtime.helper import Helper, Here
+    from edge_runtime.helper import Helper, Here, held_back
 
     if sys.platform != "linux" or threading.active_count() > 1:
         yield [Here(classifier.twin()) for _ in range(count)]
         return
     helpers: list[Helper] = []
     try:
-        for _ in range(count):
-            helpers.append(Helper(classifier.twin()))  # noqa: PERF401  # those that there are must end, if one fails
+        with held_back(), suppress(OSError):  # of a system that grants no more: those that there are do the work
+            for _ in range(count):
+                helpers.append(Helper(classifier.twin(), elders=helpers))
         yield helpers
     finally:
         for helper in helpers:

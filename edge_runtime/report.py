@@ -80,10 +80,12 @@ class EvalReport:
                 raise ValueError("labels that are not text")
             _check_counts(known["n"], known["n_errors"])
             known["per_class"] = {label: _read_rates(rates) for label, rates in known["per_class"].items()}
-            known["predictions"] = tuple(Outcome(**row) for row in known["predictions"])
+            known["predictions"] = tuple(_read_outcome(row) for row in known["predictions"])
             for part in ("data", "model"):
                 _ = known[part]["sha256"]  # a report that does not say on what proves nothing
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if not isinstance(known["provenance"], Mapping):
+                raise ValueError("a provenance that is no object")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LeukoliteError(
                 expected="an EvalReport with all its fields valid",
                 found=reason(error),
@@ -94,6 +96,15 @@ class EvalReport:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as JSON, atomically, with a digest over all of it (edge_runtime/seal.py)."""
         write_json(path, sealed(fields_of(self)))  # what `to_json` gives, without a copy of every prediction
+
+
+def _read_outcome(fields: Mapping[str, Any]) -> Outcome:
+    """One image's row from JSON."""
+    row = Outcome(**fields)
+    named, known = (row.path, row.true), (row.predicted, row.group)
+    if not all(isinstance(each, str) for each in named) or not all(isinstance(each, str | None) for each in known):
+        raise ValueError(f"a prediction of {str(fields)[:80]}")
+    return row
 
 
 def _read_rates(fields: Mapping[str, Any]) -> metrics.Rates:

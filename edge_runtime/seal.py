@@ -31,8 +31,8 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_whole(content: Mapping[str, Any]) -> bool:
-    """Whether an object is as it was when it was sealed; one with a NaN never was."""
+    """Whether an object is as it was when it was sealed; one with a NaN, or too deep to be written, never was."""
     try:
         return content.get(SEAL) == digest(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

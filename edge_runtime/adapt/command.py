@@ -15,7 +15,7 @@ from edge_runtime.adapt.embedding import Embedder
 from edge_runtime.adapt.sample import take
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import MODELS, SHIPPED_MODEL, Classifier
-from edge_runtime.command import DONE, FAILED, complain, note, noted
+from edge_runtime.command import DONE, FAILED, complain, note, noted, reader_may_go
 from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import describe_data, describe_model
@@ -33,7 +33,7 @@ from edge_runtime.terminal import BOLD, GREEN, RED, Look, columns_of, look_of, p
 
 def run(args: argparse.Namespace) -> int:
     """Adapt, print and write; status 1 where it does not help, or a picture could not be used."""
-    path = Path(args.model) if args.model else SHIPPED_MODEL
+    path = SHIPPED_MODEL if args.model is None else Path(args.model)
     check_output(Path(args.output), path)
     with noted(PROG), hushed():
         classifier = Classifier(path).load()
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         data=describe_data(dataset),
         provenance=collect(packages=RUNTIME_PACKAGES, started=started),
     )
-    sys.stdout.writelines(table(found, look_of(sys.stdout)))
+    with reader_may_go():
+        sys.stdout.writelines(table(found, look_of(sys.stdout)))
     if args.report:
         write_json(args.report, found.to_json())
     if not found.helps:
@@ -73,8 +74,8 @@ def check_output(output: Path, model: Path) -> None:
     parent = next(each for each in place.parents if each.exists())
     if place == model.resolve() or MODELS.resolve() in place.parents:
         found = "the bundle that is adapted" if place == model.resolve() else "the folder of the shipped bundles"
-    elif place.is_dir():
-        found = "a folder"
+    elif place.exists() and not place.is_file():
+        found = "a folder, pipe or device"
     elif not parent.is_dir() or not os.access(parent, os.W_OK):
         found = f"{show(parent)}, which cannot be written to"
     else:

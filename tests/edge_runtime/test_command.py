@@ -1,4 +1,5 @@
 import argparse
+import io
 import os
 import signal
 import sys
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, run
+from edge_runtime.command import DONE, FAILED, UNUSABLE, Parser, complain, note, noted, reader_may_go, run
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning
 
 
@@ -57,6 +58,44 @@ def test_error_is_one_line_and_status_2(error, line, capsys):
     assert err.startswith("tool: error: expected ")
     assert line in err
     assert err.count("\n") == 1
+
+
+def gone(*_):
+    """What a pipe without a reader says to whoever writes or flushes."""
+    raise BrokenPipeError
+
+
+def test_a_reader_that_has_gone_ends_the_call_well(capsys):
+    assert run(parser(gone), ["go"]) == DONE
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("status", [FAILED, 3])
+def test_a_status_that_is_known_stays_whatever_becomes_of_the_output(monkeypatch, status):
+    output = io.StringIO()
+    output.flush = gone
+    monkeypatch.setattr(sys, "stdout", output)
+    assert run(parser(lambda _: status), ["go"]) == status
+
+
+def test_what_is_only_shown_may_have_lost_its_reader():
+    def call(args: argparse.Namespace) -> int:
+        with reader_may_go():
+            gone()
+        return FAILED
+
+    assert run(parser(call), ["go"]) == FAILED
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (OSError("disk"), 2), (ImportError(), 2)])
+def test_what_goes_wrong_while_arguments_are_read_is_one_line(error, status, capsys):
+    def read(text: str) -> int:
+        raise error
+
+    top = parser(lambda _: DONE)
+    top.add_argument("--early", type=read)
+    assert run(top, ["--early", "x", "go"]) == status
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize("argv", [["--debug", "go"], ["go", "--debug"]])
@@ -137,6 +176,12 @@ def test_complaints_and_notes_are_told_apart(capsys):
     complain("tool", "bad")
     note("tool", "fine")
     assert capsys.readouterr() == ("", "tool: error: bad\ntool: fine\n")
+
+
+def test_complaints_and_notes_are_one_line_whatever_the_names_in_them_are(capsys):
+    complain("tool", "bad\n.png: expected")
+    note("tool", "\x1b[31m.txt: ignored")
+    assert capsys.readouterr().err == "tool: error: bad\\n.png: expected\ntool: \\x1b[31m.txt: ignored\n"
 
 
 def test_warnings_become_notes_when_the_block_is_over(capsys):

@@ -41,6 +41,15 @@ def diagnose(board: Board, *, of: Installed | None = None, trial: tuple[str, ...
     return found, {check.name: check.status for check in found.checks if check.name not in ("disk", "camera")}
 
 
+def test_a_folder_that_has_been_removed_is_no_error(tmp_path, monkeypatch):
+    board = boards.make(tmp_path)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    found, _ = diagnose(board)
+    assert found.fit
+
+
 @pytest.mark.parametrize("model", [boards.PI_4, boards.PI_5])
 def test_a_good_raspberry_pi(tmp_path, model):
     found, statuses = diagnose(boards.make(tmp_path, model=model))

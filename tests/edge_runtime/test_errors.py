@@ -10,6 +10,12 @@ def test_message_says_expected_found_and_remedy():
     assert str(error) == "expected a cat, got a dog; feed it"
 
 
+def test_message_is_one_line_whatever_the_names_in_it_are():
+    error = LeukoliteError(expected="a cat", found="Zelle-ß\n\x1b[31m", remedy="feed it")
+    assert str(error) == r"expected a cat, got Zelle-\xdf\n\x1b[31m; feed it"
+    assert error.found == "Zelle-ß\n\x1b[31m"
+
+
 def test_the_three_parts_can_be_asked_for():
     error = LeukoliteError(expected="a", found="b", remedy="c")
     assert (error.expected, error.found, error.remedy) == ("a", "b", "c")

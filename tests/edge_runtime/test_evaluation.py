@@ -35,6 +35,15 @@ def test_every_picture_is_counted(classifier, colors, picture):
     assert [row.path for row in report.predictions if row.true != row.predicted] == ["TEST/RED/wrong.png"]
 
 
+def test_the_report_is_about_the_model_as_it_was_read(bundle, colors, tmp_path):
+    path, content = tmp_path / "gone.tflite", bundle.read_bytes()
+    path.write_bytes(content)
+    classifier = Classifier(path)
+    path.unlink()
+    report, _ = evaluate(classifier, open_dataset(colors))
+    assert (report.model["size_bytes"], report.model["sha256"]) == (len(content), sha256(content))
+
+
 def test_pictures_without_a_cell_count_as_missed_and_are_no_complaint(colors, tmp_path):
     (tmp_path / "cells.tflite").write_bytes(bundle_bytes(input=CELL_SPEC))
     report, complaints = evaluate(Classifier(tmp_path / "cells.tflite"), open_dataset(colors))

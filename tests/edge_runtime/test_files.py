@@ -52,6 +52,26 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, name, r
     assert (tmp_path / "file").read_bytes() == b"kept"
 
 
+def test_a_folder_is_refused_before_anything_is_made_for_it(tmp_path, refused):
+    def chunks():
+        raise AssertionError
+        yield b""
+
+    with refused("got a folder there; name a file"):
+        write_atomic(tmp_path, chunks())
+
+
+def test_a_stick_without_owners_can_be_written_to(tmp_path, monkeypatch):
+    """FAT, mounted for everybody: who may write there need not own what he writes."""
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    write_atomic(tmp_path / "out.bin", [b"new"])
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.bin", b"new")]
+
+
 def test_a_folder_that_may_not_be_written_to_keeps_the_old_file(tmp_path):
     folder = tmp_path / "kept"
     folder.mkdir()

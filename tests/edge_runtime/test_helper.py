@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -96,6 +97,78 @@ def test_what_a_helper_raises_is_raised_here(classifier, monkeypatch, tmp_path):
         classify_all(classifier, PATHS, workers=2) as predictions,
     ):
         list(predictions)
+
+
+@pytest.fixture
+def no_hang():
+    """What waits for a child that never ends is interrupted, after a minute, and fails."""
+
+    def give_up(number, frame):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("which", [1, 2, 3])
+@pytest.mark.usefixtures("no_hang")
+def test_an_interrupt_while_helpers_are_forked_leaves_nobody(classifier, monkeypatch, which):
+    fork, forked = os.fork, []
+
+    def interrupted():
+        if pid := fork():
+            forked.append(pid)
+            if len(forked) == which:
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        return pid
+
+    classifier.load()
+    monkeypatch.setattr(os, "fork", interrupted)
+    with pytest.raises(KeyboardInterrupt), classify_all(classifier, PATHS, workers=4) as predictions:
+        list(predictions)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("granted", [0, 1])
+def test_where_no_more_processes_are_to_be_had_the_others_do_the_work(classifier, monkeypatch, granted):
+    fork, forked = os.fork, []
+
+    def limited():
+        if len(forked) == granted:
+            raise BlockingIOError
+        forked.append(None)
+        return fork()
+
+    classifier.load()
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "fork", limited)
+    with classify_all(classifier, PATHS, workers=3) as predictions:
+        assert [prediction.path for prediction in predictions] == PATHS
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.usefixtures("no_hang")
+def test_an_elder_helper_ends_while_a_later_one_is_at_work(classifier):
+    elder = Helper(classifier)
+    later = Helper(classifier, elders=[elder])
+    elder.dismiss()
+    assert elder.wait() == 0
+    later.dismiss()
+    assert later.wait() == 0
+
+
+def test_a_command_that_was_started_to_ignore_its_children_ends_well(classifier):
+    """As `trap '' CHLD` of a shell, or a careless service, hands it on: the system then forgets how children end."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with classify_all(classifier, PATHS, workers=2) as predictions:
+            assert [prediction.path for prediction in predictions] == PATHS
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

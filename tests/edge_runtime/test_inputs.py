@@ -76,6 +76,25 @@ def test_what_leads_nowhere_is_said_and_the_rest_goes_on(tree, argument):
     assert good == Input("a.png")
 
 
+@pytest.mark.parametrize(
+    ("argument", "found"),
+    [("sub", ["sub/deep", "sub/c.JPEG"]), ("s*", ["sub/deep", "sub/c.JPEG"]), ("sub/deep", ["sub/deep"])],
+)
+def test_a_folder_that_cannot_be_read_is_said_and_the_rest_goes_on(tree, monkeypatch, argument, found):
+    scan = os.scandir
+
+    def closed(path):
+        if os.fspath(path) == "sub/deep":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)  # root, as whom the tests may run, may read all
+    items = list(expand([argument]))
+    assert [item.path for item in items] == found
+    said = "expected a folder that can be read at sub/deep, got Permission denied; check its permissions"
+    assert [item.error for item in items] == [said, None][: len(found)]
+
+
 def test_dead_link_is_left_to_the_decoder(tree):
     (tree / "link.jpg").symlink_to("gone.jpg")
     assert paths("link.jpg") == ["link.jpg"]

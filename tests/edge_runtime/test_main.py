@@ -179,6 +179,7 @@ def test_model_that_cannot_be_used_has_status_2(leukolite, colors, tmp_path, con
         ["classify", "x.png", "-t", "half"],
         ["classify", "x.png", "-k", "0"],
         ["classify", "x.png", "--num-threads", "0"],
+        ["classify", "x.png", "--num-threads", "257"],
         ["classify", "x.png", "--format", "xml"],
         ["classify", "x.png", "--bogus", "two\nlines"],
         ["evaluate", "--data", "x"],

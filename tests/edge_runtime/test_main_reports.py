@@ -175,6 +175,17 @@ def test_info_prints_the_card(leukolite, bundle):
     assert json.loads(out) == json.loads(json.dumps(load_card(bundle).to_json()))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["info", ""], ["bench", "-m", ""], ["adapt", "-m", "", "--data", ".", "-o", "adapted.tflite"]],
+    ids=lambda it: it[0],
+)
+def test_an_empty_name_is_no_model_and_not_the_shipped_one(leukolite, command):
+    status, out, errors = leukolite(*command)
+    assert (status, out) == (2, "")
+    assert one_line(errors, "a TFLite model at ")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"text", model_bytes()], ids=["missing", "empty", "text", "no card"])
 def test_info_on_what_is_no_bundle_has_status_2(leukolite, tmp_path, content):
     if content is not None:

@@ -51,3 +51,11 @@ def test_no_descriptor_is_left_open():
         with hushed():
             pass
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_where_there_are_no_files_in_memory_everything_goes_through(monkeypatch, capfd):
+    """As on macOS."""
+    monkeypatch.delattr(os, "memfd_create")
+    with hushed():
+        os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.edge_runtime.gate.made import made
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,6 +40,25 @@ def test_reader_that_has_gone_is_no_error(colors, bundle, command):
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_verdict_whose_reader_has_gone_is_the_same(tmp_path, unbuffered):
+    made(95, 70, 92, n=100).save(tmp_path / "c.json")
+    made(95, 95, 95, n=100).save(tmp_path / "r.json")
+    script = (
+        "$LEUKOLITE gate --candidate $1/c.json --reference $1/r.json --json $1/v.json | true; exit ${PIPESTATUS[0]}"
+    )
+    done = shell(script, tmp_path, PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("stderr", ["2>&1 >/dev/null | true", "2>/dev/full"])
+def test_complaints_that_nobody_hears_stop_nothing(colors, bundle, tmp_path, stderr):
+    (colors / "TEST" / "RED" / "bad.png").touch()
+    script = f"$LEUKOLITE evaluate --data $1 -m $2 --report $3 {stderr}; exit ${{PIPESTATUS[0]}}"
+    assert shell(script, colors, bundle, tmp_path / "report.json").returncode == 1
+    assert json.loads((tmp_path / "report.json").read_text())["n_errors"] == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -131,6 +152,12 @@ def test_a_model_that_changes_meanwhile_changes_nothing(picture, bundle, tmp_pat
 def test_closed_streams_are_no_error(picture, bundle):
     done = shell("$LEUKOLITE classify $1 -m $2 >&- 2>&-", picture("a.png"), bundle)
     assert done.returncode == 0
+
+
+def test_paths_from_a_closed_standard_input_are_none(bundle):
+    done = shell("$LEUKOLITE classify - -m $1 <&-", bundle)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"leukolite: error: expected at least one path on standard input, got none; ")
 
 
 def test_names_that_are_not_utf8_go_in_and_out(picture, bundle, tmp_path):

@@ -188,7 +188,13 @@ def test_other_schema_is_refused(version, refused):
         ("per_class", {"A": {**plain(report_of())["per_class"]["A"], "tp": "2"}}),
         ("per_class", {"A": {**plain(report_of())["per_class"]["A"], "tpr_ci95": [0.5]}}),
         ("per_class", {"A": {**plain(report_of())["per_class"]["A"], "tnr_ci95": "ab"}}),
+        ("per_class", {"A": {**plain(report_of())["per_class"]["A"], "tpr_ci95": [0, 10**400]}}),
         ("predictions", [{"path": "A/1"}]),
+        ("predictions", [{"path": ["A/1"], "true": "A", "predicted": None, "confidence": None}]),
+        ("predictions", [{"path": "A/1", "true": {}, "predicted": None, "confidence": None}]),
+        ("predictions", [{"path": "A/1", "true": "A", "predicted": [], "confidence": None}]),
+        ("predictions", [{"path": "A/1", "true": "A", "predicted": None, "confidence": None, "group": 3}]),
+        ("provenance", -1),
         ("predictions", 3),
     ],
 )

@@ -40,6 +40,13 @@ def test_nan_cannot_be_sealed():
     assert not is_whole({"a": float("nan"), "digest": "0" * 64})
 
 
+def test_what_is_too_deep_to_be_written_was_never_sealed():
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert not is_whole({"a": deep, "digest": "0" * 64})
+
+
 def test_dataclasses_count_as_their_fields():
     row = Outcome("p", "A", "A", 0.5)
     fields = {"path": "p", "true": "A", "predicted": "A", "confidence": 0.5, "group": None}

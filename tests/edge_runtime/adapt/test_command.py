@@ -5,6 +5,7 @@ import json
 import shutil
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,7 +218,8 @@ def test_nor_is_a_shipped_one(adapt, cells, place, untouched):
 
 def test_a_place_that_cannot_be_written_to_is_refused_first(adapt, tmp_path, cells, untouched):
     data = cells(6)
-    for output, found in ((data / "RED" / "00.png" / "a.tflite", "cannot be written to"), (data, "got a folder")):
+    file = data / "RED" / "00.png" / "a.tflite"
+    for output, found in ((file, "cannot be written to"), (data, "got a folder"), (Path("/dev/null"), "device")):
         status, _, (*_, line) = adapt(data, output=output)
         assert status == 2
         assert found in line
