@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_runtime.dataset import open_dataset
 from edge_runtime.errors import reason
-from edge_runtime.files import read_json, write_json
+from edge_runtime.files import check_folder, read_json, write_json
 from edge_runtime.progress import progress
 from train.cells import GROUPS_NAME, find_groups
 from train.smears import README, README_NAME, SmearSettings, generate
@@ -39,6 +39,7 @@ def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
         rehearsal = downloaded is None
         root = downloaded or _rehearse(out, tell)
     split = open_dataset(root, split="TRAIN")
+    check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     link = out / ROOT_NAME
     if not (link.is_symlink() and link.resolve() == root.resolve()):

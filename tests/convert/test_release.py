@@ -159,3 +159,13 @@ def test_earlier_bundles_stay_when_one_fails(refused, runs, settings, tmp_path, 
     with refused("images in class folders among EOSINOPHIL"):
         convert(*runs, tmp_path / "out", settings=Settings(data=str(colors)))
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["file", "file/bundles"])
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(
+    refused, runs, settings, tmp_path, monkeypatch, name
+):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(release, "lower", None)  # calling it would be another error
+    with refused(f"a folder that can be written at .*{name}"):
+        convert(*runs, tmp_path / name, settings=settings)
