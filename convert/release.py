@@ -16,6 +16,7 @@ from edge_runtime.report import EvalReport
 
 WEIGHTS_NAME = "weights.h5"
 USED = ("labels", "data", "settings", "operating_point", "rehearsal", "provenance")  # of a run.json
+VIEWED = ("image_height_px", "image_width_px", "crop_px", "white_balance", "zoom")  # of its network, for the card
 
 
 def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) -> tuple[Variant, ...]:
@@ -88,6 +89,8 @@ def _read(folder: Path, variant: str) -> dict[str, Any]:
             remedy="swap --float and --qat",
         )
     lacking = [part for part in USED if part not in run]
+    if not lacking:
+        lacking = [f"settings.network.{name}" for name in VIEWED if name not in run["settings"]["network"]]
     if lacking:
         raise LeukoliteError(
             expected=f"a whole run.json at {show(folder)}",

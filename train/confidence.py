@@ -173,7 +173,7 @@ def read_answers(run: Path) -> tuple[Answers, dict[str, Any]]:
     plain, classes, log_share = read_held_out(run / LOGITS_NAME)
     groups = _load(run / LOGITS_NAME, "groups")["groups"]
     try:
-        strength, network = facts["operating_point"]["strength"], facts["settings"]["network"]
+        strength, network = float(facts["operating_point"]["strength"]), facts["settings"]["network"]
         labels, data = tuple(facts["labels"]), facts["data"]["sha256"]
     except (KeyError, TypeError) as error:
         raise _unfit(run, reason(error)) from error

@@ -128,6 +128,17 @@ def test_run_json_that_is_not_whole_is_refused(refused, runs, changed, settings,
         convert(changed(0, **{part: None}), runs[1], tmp_path / "out", settings=settings)
 
 
+def test_run_from_before_there_was_a_zoom_is_refused(refused, runs, changed, settings, tmp_path):
+    network = {name: value for name, value in run_settings(runs[0])["network"].items() if name != "zoom"}
+    run = changed(0, settings={**run_settings(runs[0]), "network": network})
+    with refused("got one without settings.network.zoom; train again"):
+        convert(run, runs[1], tmp_path / "out", settings=settings)
+
+
+def run_settings(run):
+    return json.loads((run / "run.json").read_text())["settings"]
+
+
 @pytest.mark.parametrize(
     "content", [None, b"", b"{", b"[]", b"\xff"], ids=["missing", "empty", "cut", "list", "binary"]
 )
