@@ -96,7 +96,12 @@ $(QAT): $(FLOAT)
 	@echo "== qat: fine-tune for int8"
 	$(PY) -m train qat --data $(BUILD)/data/root $(groups_option) --run $(BUILD)/float --out $(BUILD)/qat
 
-$(SUMS): $(QAT) $(CONVERT_CODE)
+# What SPLIT and POLICY were, in a file each that changes when they do: what was made for others is not up to date.
+$(BUILD)/chosen/%: always
+	@mkdir -p $(@D)
+	echo '$($*)' | cmp -s - $@ || echo '$($*)' > $@
+
+$(SUMS): $(QAT) $(CONVERT_CODE) $(BUILD)/chosen/SPLIT
 	@echo "== convert"
 	if test -e $(BUILD)/qat/held_out_logits.npz; then $(PY) -m train confidence $(BUILD)/qat --out $(CONFIDENCE); fi
 	$(PY) -m convert --float $(BUILD)/float --qat $(BUILD)/qat --data $(BUILD)/data/root --split $(SPLIT) \
@@ -108,7 +113,7 @@ $(BUILD)/reports/%.json: $(SUMS)
 		$(groups_option) --report $@
 
 # A failed gate does not keep the benchmark and the report from being made; `run` ends with its status.
-$(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL)
+$(VERDICT): $(EVALUATIONS) $(POLICY) $(REHEARSAL) $(BUILD)/chosen/POLICY
 	@echo "== gate"
 	$(LEUKOLITE) gate $(gate_options) --json $@ --html $(BUILD)/reports/gate.html --data $(BUILD)/data/root >/dev/null || test $$? -eq 1 -o $$? -eq 3
 

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from edge_runtime.command import DONE, FAILED, Parser, complain, note, run
+from edge_runtime.command import DONE, FAILED, Parser, complain, note, reader_may_go, run
 from edge_runtime.native import hushed
 
 PROG = "convert"
@@ -100,7 +100,8 @@ def _attribute(args: argparse.Namespace) -> int:
     _, complaints = measure(inputs, args.out)
     for complaint in complaints:
         complain(PROG, complaint)
-    print(args.out / "attribution.md")
+    with reader_may_go():
+        print(args.out / "attribution.md")
     return FAILED if complaints else DONE
 
 

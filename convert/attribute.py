@@ -1,6 +1,5 @@
 """Measure where accuracy goes between a pair of runs and the device, and write down what was found."""
 
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from convert.release import read_pair
 from convert.sheet import write_sheets
 from convert.stages import Networks, answer, open_networks
 from edge_runtime.dataset import Dataset, digest, open_dataset
-from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.errors import LeukoliteError
 from edge_runtime.evaluation import check_labels
-from edge_runtime.files import write_atomic, write_json
+from edge_runtime.files import check_folder, write_atomic, write_json
 from edge_runtime.groups import read_groups
 from edge_runtime.progress import progress
 from edge_runtime.provenance import collect
@@ -58,7 +57,7 @@ def measure(inputs: Inputs, out: Path) -> tuple[Attribution, tuple[str, ...]]:
     Raises LeukoliteError when `out` cannot be written, before anything is measured, or no image has an answer.
     """
     started, images = time.time(), inputs.dataset.images
-    _check_writable(out)
+    check_folder(out)
     with progress("attribute", total=len(images)) as advance:
         answers = answer(images, inputs.networks, advance=advance, watch=inputs.layers.add)
     if np.isnan(answers.probabilities).all():
@@ -104,17 +103,3 @@ def save(found: Attribution, layers: list[LayerError], out: Path) -> None:
     )
     write_atomic(out / "layers.md", [report.layers_to_markdown(layers).encode()])
     write_atomic(out / "layers.png", [report.draw_layers(layers)])
-
-
-def _check_writable(out: Path) -> None:
-    """Make the folder; minutes of work are not lost for one that cannot be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise LeukoliteError(
-            expected=f"a folder that can be written at {show(out)}",
-            found=reason(error),
-            remedy="choose another --out",
-        ) from error

@@ -11,11 +11,12 @@ from convert.latency import invoke_ratios
 from convert.lowering import lower
 from convert.variants import Variant, compare, to_markdown
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import read_json, sha256, write_atomic, write_json
+from edge_runtime.files import check_folder, read_json, sha256, write_atomic, write_json
 from edge_runtime.report import EvalReport
 
 WEIGHTS_NAME = "weights.h5"
 USED = ("labels", "data", "settings", "operating_point", "rehearsal", "provenance")  # of a run.json
+VIEWED = ("image_height_px", "image_width_px", "crop_px", "white_balance", "zoom")  # of its network, for the card
 
 
 def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) -> tuple[Variant, ...]:
@@ -24,12 +25,14 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
     Nothing is written unless all of it succeeds.
 
     Raises LeukoliteError when a run is not finished, the second was not fine-tuned from the first, the settings'
-    temperature is of another network, or they ask for red cells that its view cannot measure.
+    temperature is of another network, they ask for red cells that its view cannot measure, or `out` cannot be written;
+    all of that before anything is converted.
     """
     first, second = read_pair(float_run, qat_run)
     confidence = read_confidence(settings.confidence, run=second)
     shown = input_of(first["settings"]["network"], red_cell_px=settings.red_cell_px)
     calibration = choose(shown.seen, settings=settings)
+    check_folder(out)
     contents: dict[str, bytes] = {}
     reports: dict[str, EvalReport] = {}
     for variant in BUNDLE_NAMES:
@@ -86,6 +89,8 @@ def _read(folder: Path, variant: str) -> dict[str, Any]:
             remedy="swap --float and --qat",
         )
     lacking = [part for part in USED if part not in run]
+    if not lacking:
+        lacking = [f"settings.network.{name}" for name in VIEWED if name not in run["settings"]["network"]]
     if lacking:
         raise LeukoliteError(
             expected=f"a whole run.json at {show(folder)}",

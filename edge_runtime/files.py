@@ -57,6 +57,26 @@ def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise LeukoliteError unless files can be written into the folder at `path`, or it can be made; makes nothing.
+
+    For long work that writes at its end.
+    """
+    import tempfile
+
+    target = Path(path)
+    nearest = next(each for each in (target, *target.absolute().parents) if os.path.lexists(each))
+    try:
+        with os.scandir(nearest), tempfile.TemporaryFile(dir=nearest):
+            return
+    except OSError as error:
+        raise LeukoliteError(
+            expected=f"a folder that can be written at {show(target)}",
+            found=reason(error),
+            remedy="name another one, or free its place",
+        ) from error
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write `value` as indented JSON, atomically; NaN is refused because JSON has none.
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from edge_runtime.errors import LeukoliteError
 
@@ -36,9 +36,10 @@ def hushed() -> Iterator[None]:
             yield
         except LeukoliteError:  # says in one line all that the user needs
             raise
-        except BaseException:
+        except Exception:  # not an interrupt, which went wrong nowhere
             held.seek(0)
-            os.write(saved, held.read())
+            with suppress(OSError):  # its reader has gone: the error itself counts all the same
+                os.write(saved, held.read())
             raise
         finally:
             sys.stderr.flush()

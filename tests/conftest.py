@@ -1,5 +1,6 @@
 """What all tests share: generated pictures, a tiny model that knows colours, and the real data set where it is."""
 
+import io
 import os
 import re
 import subprocess
@@ -92,6 +93,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*command, str(Path(__file__).parent.parent)], check=True, capture_output=True)
     (found,) = folder.glob("leukolite-*.whl")
     return found
+
+
+@pytest.fixture
+def lose_reader(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Has the reader of standard output gone, and that unbuffered, as with PYTHONUNBUFFERED, from the call on."""
+
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    return lambda: monkeypatch.setattr(sys, "stdout", Gone())
 
 
 @pytest.fixture

@@ -145,10 +145,20 @@ def gather(
 
 
 def without(cells: Cells, fold: int, *, folds: int, seed: int) -> Cells:
-    """The images of all folds but one, dealt anew into `folds`; nothing that shows no cell is among them."""
+    """The images of all folds but one, dealt anew into `folds`; nothing that shows no cell is among them.
+
+    Raises LeukoliteError when a class has no other.
+    """
     kept = np.flatnonzero(cells.folds != fold)
     origins = tuple(cells.origins[index] for index in kept)
     images, classes = cells.images.take(kept), cells.classes[kept]
+    lacking = set(range(len(cells.labels))) - set(classes.tolist())
+    if lacking:
+        raise LeukoliteError(
+            expected="source cells of each class in at least two folds",
+            found=f"those of {cells.labels[min(lacking)]} in one alone",
+            remedy="add cells of that class, or leave it out",
+        )
     share = _source_share(classes, origins, labels=cells.labels)
     groups = [origin.group for origin in origins]
     return Cells(

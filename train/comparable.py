@@ -12,7 +12,7 @@ from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, sha256
 from train import rundir
 from train.cells import Indices
-from train.operating import LOGITS_NAME, read_held_out
+from train.operating import LOGITS_NAME, UNREADABLE, read_held_out
 
 FLOAT, PTQ = "float", "PTQ"
 
@@ -99,7 +99,7 @@ def _groups(path: Path) -> Indices:
     try:
         with np.load(path) as stored:
             return stored["groups"]
-    except KeyError as error:
+    except UNREADABLE as error:
         raise LeukoliteError(
             expected=f"the images' groups in {show(path)}", found=reason(error), remedy="train again"
         ) from error

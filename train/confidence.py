@@ -3,7 +3,6 @@
 Both are read off answers about source cells that the answering network never saw, after quantisation, TRAIN's alone.
 """
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from edge_runtime.metrics import expected_calibration_error
 from edge_runtime.selective import coverage_curve
 from train.cells import Indices
 from train.crossval import ANSWERS_NAME, INT8_REPORT_NAME
-from train.operating import LOGITS_NAME, read_held_out
+from train.operating import LOGITS_NAME, UNREADABLE, read_held_out
 from train.rundir import RUN_NAME
 
 SCHEMA_VERSION = 1
@@ -169,10 +168,12 @@ def read_answers(run: Path) -> tuple[Answers, dict[str, Any]]:
     if (run / ANSWERS_NAME).is_file():
         return _read_crossval(run)
     facts = read_json(run / RUN_NAME, what="the run.json of a finished run with blind towers")
+    if facts.get("stage") != "qat":
+        raise _unfit(run, f"a run of the stage {facts.get('stage')}")
     plain, classes, log_share = read_held_out(run / LOGITS_NAME)
     groups = _load(run / LOGITS_NAME, "groups")["groups"]
     try:
-        strength, network = facts["operating_point"]["strength"], facts["settings"]["network"]
+        strength, network = float(facts["operating_point"]["strength"]), facts["settings"]["network"]
         labels, data = tuple(facts["labels"]), facts["data"]["sha256"]
     except (KeyError, TypeError) as error:
         raise _unfit(run, reason(error)) from error
@@ -202,7 +203,7 @@ def _load(path: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path) as stored:
             return {name: stored[name] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise _unfit(path.parent, f"{path.name}: {reason(error)}") from error
 
 

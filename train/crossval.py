@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from edge_runtime.dataset import Dataset, join, open_all
 from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.files import check_folder
 from edge_runtime.provenance import collect
 from edge_runtime.report import EvalReport, Outcome, load_report, summarize
 from train import rundir
@@ -77,8 +78,11 @@ def cross_validate(
     )
     parts = [without(cells, fold, folds=settings.network.folds, seed=settings.seed) for fold in range(folds)]
     _check_groups(teachers, cells)
+    check_folder(out)
     for fold, learned in enumerate(parts):
         read_teachers(_of_fold(teachers, fold), learned, out=out / f"fold{fold}", how=settings.distillation)
+    for name in (ANSWERS_NAME, REPORT_NAME, INT8_REPORT_NAME) if call.resume is False else ():
+        (out / name).unlink(missing_ok=True)  # else they would outlive the networks that they are of
     answers = np.zeros((1 + int8, len(cells.images), len(cells.labels)), np.float32)
     for fold, learned in enumerate(parts):
         call.tell(f"fold {fold + 1}/{folds}: {int((cells.folds == fold).sum())} images are held out")

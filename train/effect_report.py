@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_runtime import figures
 from edge_runtime.errors import LeukoliteError, show
-from edge_runtime.files import read_json, write_atomic, write_json
+from edge_runtime.files import check_folder, read_json, write_atomic, write_json
 from edge_runtime.groups import sample
 from train import qat, rundir
 from train.cells import Cells, Indices
@@ -48,8 +48,9 @@ def measure_run(data: str, run: Path, out: Path, *, groups: str | None, tell: Te
             found=f"one of the stage {facts.get('stage')}" if same else "others",
             remedy="give the run, --data and --groups that belong together",
         )
+    check_folder(out)
     deployed = build_deployed(settings.network, classes=len(cells.labels))
-    deployed.load_weights(str(run / rundir.WEIGHTS_NAME))
+    rundir.load_weights(deployed, run)
     quantized = qat.quantize(deployed)
     shown = _sample(cells, per_class=qat.CALIBRATION_PER_CLASS, seed=settings.seed)
     qat.calibrate(quantized, deployed, (pixels for pixels, _ in _stream(cells, settings, shown)))

@@ -1,6 +1,9 @@
 """From a data root to the cells to train on, telling what was left out."""
 
+from collections.abc import Sequence
+
 from edge_runtime.dataset import Dataset
+from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.progress import progress
 from train.cells import Cells, check, find_groups, gather, open_training_data
 from train.config import Settings
@@ -20,6 +23,7 @@ def cells_of(
     dataset: Dataset, *, folds: int, settings: Settings, groups: str | None, tell: Tell, split: Split | None = None
 ) -> tuple[Cells, str]:
     """As `load_cells`, of an opened data set, its groups dealt into `folds`, or as `split` has it."""
+    _check_names(dataset.labels)
     for name in dataset.ignored:
         tell(f"{name}: ignored, its name does not end as an image's does")
     found, path = find_groups(dataset, groups)
@@ -44,3 +48,14 @@ def cells_of(
     counts = ", ".join(f"{label} {count}" for label, count in cells.sources().items())
     tell(f"{len(cells.images)} images; source cells: {counts} (groups: {origin})")
     return cells, origin
+
+
+def _check_names(labels: Sequence[str]) -> None:
+    """Refuse names of classes that a card or a file with one on each line cannot hold, hours before that is due."""
+    unfit = [label for label in labels if not label.isprintable()]
+    if unfit:
+        raise LeukoliteError(
+            expected="class folders whose names can be printed on one line, in UTF-8",
+            found=show(unfit[0]),
+            remedy="rename it",
+        )

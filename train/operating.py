@@ -1,6 +1,7 @@
 """Choose how strongly the class prior of the sources is taken out of the logits, on held-out TRAIN images alone."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ HeldOut = tuple[npt.NDArray[np.float32], Indices, npt.NDArray[np.float64]]
 """Unadjusted logits [n, classes], true classes [n] and log shares [classes] of one run."""
 
 LOGITS_NAME = "held_out_logits.npz"  # in a run directory
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # as .npz ends that is none
 STRENGTHS = np.round(np.arange(0, 5.01, 0.1), 1)
 
 
@@ -62,7 +64,7 @@ def read_held_out(path: Path) -> HeldOut:
     try:
         with np.load(path) as stored:
             return stored["plain"], stored["classes"], stored["log_share"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise LeukoliteError(
             expected=f"the held-out logits of a finished run at {show(path)}",
             found=reason(error),

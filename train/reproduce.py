@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, sha256, write_json
 from edge_runtime.provenance import cpu_name, git, version
 from train import operating, rundir
@@ -19,6 +19,7 @@ from train.source import Tell
 from train.stages import Call, train_float, train_qat
 
 OUTCOME_NAME = "reproduced.json"
+NEEDED = {"stage", "settings", "data", "sittings", "provenance"}  # of a run.json
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def reproduce(run: Path, out: Path | None, *, data: str | None, groups: str | No
     """
     before = read_json(run / rundir.RUN_NAME, what="the run.json of a finished training run")
     inputs = before.get("inputs")
-    if not isinstance(inputs, dict):
+    if not isinstance(inputs, dict) or not {"data", "groups"} <= inputs.keys() or not before.keys() >= NEEDED:
         raise LeukoliteError(
             expected=f"a {rundir.RUN_NAME} of this version in {show(run)}",
             found="one that does not say what it was made from",
@@ -166,6 +167,6 @@ def _weights(path: Path) -> Iterator[tuple[str, npt.NDArray[Any]]]:
             stored.visititems(visit)
     except OSError as error:
         raise LeukoliteError(
-            expected=f"the weights of a finished run at {show(path)}", found=str(error), remedy="train again"
+            expected=f"the weights of a finished run at {show(path)}", found=reason(error), remedy="train again"
         ) from error
     yield from found

@@ -28,11 +28,12 @@ import tf_keras as keras
 from tf_keras.src.saving.legacy import hdf5_format
 
 from edge_runtime.errors import LeukoliteError, reason, show
-from edge_runtime.files import read_json, sha256, write_atomic, write_json
+from edge_runtime.files import check_folder, read_json, sha256, write_atomic, write_json
 from edge_runtime.report import EvalReport, Outcome, summarize
 from train.cells import Cells
 from train.config import Augmentation, Distillation, NetworkSettings, Settings, StageSettings
-from train.loop import CHECKPOINTS_NAME, Logits
+from train.loop import CHECKPOINTS_NAME, CONFUSION_NAME, Logits
+from train.operating import LOGITS_NAME
 
 SCHEMA_VERSION = 1
 RUN_NAME = "run.json"
@@ -55,7 +56,8 @@ def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None
         resume: True goes on, and refuses where there is nothing to go on with; False begins anew; None goes on with
             an unfinished run, and does a finished one again: who asks for that has changed something, such as code.
 
-    Raises LeukoliteError when the checkpoints of an unfinished run of another identity would be lost.
+    Raises LeukoliteError when the checkpoints of an unfinished run of another identity would be lost, or the directory
+    cannot be written.
     """
     path, checkpoints = directory / SETTINGS_NAME, directory / CHECKPOINTS_NAME
     before = _begun_with(path) if path.is_file() and resume is not False else None
@@ -69,12 +71,14 @@ def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None
             found="none" if before is None else ", ".join(_differences(before, identity)),
             remedy="give what that run was begun with, or begin anew with --no-resume or another --out",
         )
+    check_folder(directory)
     (directory / RUN_NAME).unlink(missing_ok=True)
     for part in directory.glob(".*.part"):  # what a kill left half-written
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     if not unfinished:
         discard_checkpoints(directory)
-        for name in (PTQ_NAME, TEACHERS_NAME):
+        # Not each run leaves all of these: what another one held out would be taken for this one's.
+        for name in (PTQ_NAME, TEACHERS_NAME, LOGITS_NAME, HELD_OUT_NAME, CONFUSION_NAME):
             (directory / name).unlink(missing_ok=True)
         write_json(path, identity)
     return False
@@ -161,6 +165,19 @@ def save_weights(model: keras.Model, directory: Path) -> None:
     with h5py.File(buffer, "w") as stored:
         hdf5_format.save_weights_to_hdf5_group(stored, model)
     write_atomic(directory / WEIGHTS_NAME, [buffer.getvalue()])
+
+
+def load_weights(model: keras.Model, directory: Path) -> None:
+    """Set a network's weights to those that `save_weights` wrote; LeukoliteError when there are none that fit."""
+    path = directory / WEIGHTS_NAME
+    try:
+        model.load_weights(str(path))
+    except (OSError, KeyError, ValueError) as error:
+        raise LeukoliteError(
+            expected=f"the weights of this network at {show(path)}",
+            found=reason(error)[:300],
+            remedy="train it again",
+        ) from error
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.dataset import open_dataset
-from edge_runtime.errors import reason
-from edge_runtime.files import read_json, write_json
+from edge_runtime.errors import LeukoliteError, reason, show
+from edge_runtime.files import check_folder, read_json, write_json
 from edge_runtime.progress import progress
 from train.cells import GROUPS_NAME, find_groups
 from train.smears import README, README_NAME, SmearSettings, generate
@@ -39,8 +39,9 @@ def provide(out: Path, *, given: str | None, tell: Tell) -> Path:
         rehearsal = downloaded is None
         root = downloaded or _rehearse(out, tell)
     split = open_dataset(root, split="TRAIN")
-    out.mkdir(parents=True, exist_ok=True)
     link = out / ROOT_NAME
+    _check_places(out)
+    out.mkdir(parents=True, exist_ok=True)
     if not (link.is_symlink() and link.resolve() == root.resolve()):
         link.unlink(missing_ok=True)
         link.symlink_to(root.resolve(), target_is_directory=True)
@@ -62,6 +63,18 @@ def _begun_with(out: Path) -> str | None:
         return None
     facts = read_json(source, what="the data stage's file")
     return None if facts.get("rehearsal") else str(facts.get("root") or "") or None
+
+
+def _check_places(out: Path) -> None:
+    """Refuse a folder that cannot be written, or where something of the user's own is in the place of a link."""
+    check_folder(out)
+    for place in (out / ROOT_NAME, out / GROUPS_NAME):
+        if place.exists() and not place.is_symlink():
+            raise LeukoliteError(
+                expected=f"nothing but a link at {show(place)}, to be replaced",
+                found="a folder" if place.is_dir() else "a file",
+                remedy="choose another --out",
+            )
 
 
 def _leave_groups(link: Path, groups: Path | None) -> None:

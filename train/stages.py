@@ -146,13 +146,12 @@ def train_qat_on(
     settings = rundir.settings_from(before)
     settings = replace(settings, qat_stage=own or settings.qat_stage)
     _check_images(before, cells, run)
-    weights = run / rundir.WEIGHTS_NAME
-    start = {"starts_from_sha256": sha256(weights.read_bytes())}
-    if rundir.prepare(out, identity=_identity("qat", settings, cells) | start, resume=call.resume):
-        return _finished(out, call.tell)
     keras.utils.set_random_seed(settings.seed)
     deployed = network.build_deployed(settings.network, classes=len(cells.labels))
-    deployed.load_weights(str(weights))
+    rundir.load_weights(deployed, run)  # before anything in `out` gives way to what cannot be made then
+    start = {"starts_from_sha256": sha256((run / rundir.WEIGHTS_NAME).read_bytes())}
+    if rundir.prepare(out, identity=_identity("qat", settings, cells) | start, resume=call.resume):
+        return _finished(out, call.tell)
     keras.backend.reset_uids()  # the same names for the same layers, whatever this process made before
     quantized = qat.quantize(deployed)
     stage = Stage(

@@ -8,7 +8,6 @@ A student must not learn from a network that knows cells which it is to be judge
 very images that the student learns from, of each cross-validation the network that is blind to the same fold.
 """
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from train.cells import Cells
 from train.config import Distillation, Settings
 from train.exported import answer
 from train.lesson import Lesson
+from train.operating import UNREADABLE
 
 Logits = npt.NDArray[np.float32]
 
@@ -77,7 +77,7 @@ def ask(
     try:
         with np.load(path) as stored:
             adjusted = stored["adjusted"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise LeukoliteError(
             expected=f"the answers of teachers in {show(path)}", found=reason(error), remedy="begin anew: --no-resume"
         ) from error

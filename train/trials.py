@@ -1,6 +1,6 @@
 """One table of all recipes that were tried, from what each cross-validation left."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,20 @@ def read(path: Path) -> Trial:
             found=reason(error),
             remedy="make it with `python -m train crossval`",
         ) from error
+
+
+def read_all(paths: Sequence[Path]) -> dict[str, Trial]:
+    """Trials by the names of their files; LeukoliteError when two have the same, as all have where they were made."""
+    trials: dict[str, Trial] = {}
+    for path in paths:
+        if path.stem in trials:
+            raise LeukoliteError(
+                expected="trials in files of different names, which the table names them by",
+                found=f"another {show(path.stem)} at {show(path)}",
+                remedy="copy them to files named after what was tried",
+            )
+        trials[path.stem] = read(path)
+    return trials
 
 
 def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:

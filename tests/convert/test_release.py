@@ -128,6 +128,17 @@ def test_run_json_that_is_not_whole_is_refused(refused, runs, changed, settings,
         convert(changed(0, **{part: None}), runs[1], tmp_path / "out", settings=settings)
 
 
+def test_run_from_before_there_was_a_zoom_is_refused(refused, runs, changed, settings, tmp_path):
+    network = {name: value for name, value in run_settings(runs[0])["network"].items() if name != "zoom"}
+    run = changed(0, settings={**run_settings(runs[0]), "network": network})
+    with refused("got one without settings.network.zoom; train again"):
+        convert(run, runs[1], tmp_path / "out", settings=settings)
+
+
+def run_settings(run):
+    return json.loads((run / "run.json").read_text())["settings"]
+
+
 @pytest.mark.parametrize(
     "content", [None, b"", b"{", b"[]", b"\xff"], ids=["missing", "empty", "cut", "list", "binary"]
 )
@@ -159,3 +170,13 @@ def test_earlier_bundles_stay_when_one_fails(refused, runs, settings, tmp_path, 
     with refused("images in class folders among EOSINOPHIL"):
         convert(*runs, tmp_path / "out", settings=Settings(data=str(colors)))
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["file", "file/bundles"])
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(
+    refused, runs, settings, tmp_path, monkeypatch, name
+):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(release, "lower", None)  # calling it would be another error
+    with refused(f"a folder that can be written at .*{name}"):
+        convert(*runs, tmp_path / name, settings=settings)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from edge_runtime.files import read_json, sha256, write_atomic, write_json
+from edge_runtime.files import check_folder, read_json, sha256, write_atomic, write_json
 from tests.nobody import as_nobody
 
 
@@ -142,3 +142,27 @@ def test_missing_json_and_folder_are_refused(tmp_path, refused):
 def test_sha256_is_the_usual_one():
     assert sha256(b"abc") == hashlib.sha256(b"abc").hexdigest()
     assert sha256(b"").startswith("e3b0c44298fc1c14")
+
+
+@pytest.mark.parametrize("name", ["", "new", "new/folder"])
+def test_a_folder_that_can_be_made_is_one_that_can_be_written(tmp_path, name):
+    check_folder(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/folder", "astray"])
+def test_what_can_be_no_folder_is_refused(tmp_path, refused, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "astray").symlink_to(tmp_path / "nowhere")
+    with refused(f"a folder that can be written at .*{name}"):
+        check_folder(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["", "new/folder"])
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path, name):
+    tmp_path.chmod(0o555)
+    try:
+        found = as_nobody(lambda: check_folder(tmp_path / name))
+    finally:
+        tmp_path.chmod(0o755)
+    assert "a folder that can be written at" in found

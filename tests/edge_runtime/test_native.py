@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from edge_runtime.command import Terminated
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.native import hushed
 
@@ -14,8 +15,10 @@ def test_what_native_code_writes_is_held_back(capfd):
     assert capfd.readouterr().err == "after\n"
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_it_is_shown_when_something_went_wrong(capfd, error):
+@pytest.mark.parametrize(
+    ("error", "shown"), [(RuntimeError, "ERROR: why\n"), (KeyboardInterrupt, ""), (Terminated, "")]
+)
+def test_it_is_shown_when_something_went_wrong_and_not_when_someone_stops_it(capfd, error, shown):
     def fail() -> None:
         with hushed():
             os.write(2, b"ERROR: why\n")
@@ -24,7 +27,26 @@ def test_it_is_shown_when_something_went_wrong(capfd, error):
     with pytest.raises(error):
         fail()
     os.write(2, b"after\n")
-    assert capfd.readouterr().err == "ERROR: why\nafter\n"
+    assert capfd.readouterr().err == f"{shown}after\n"
+
+
+def test_what_nobody_hears_does_not_take_the_place_of_the_error():
+    def fail() -> None:
+        with hushed():
+            os.write(2, b"ERROR: why\n")
+            raise RuntimeError
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    before = os.dup(2)
+    os.dup2(writer, 2)
+    try:
+        with pytest.raises(RuntimeError):
+            fail()
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(writer)
 
 
 def test_an_error_for_the_user_stays_one_line(capfd):

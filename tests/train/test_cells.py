@@ -11,7 +11,7 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.groups import Origin, read_groups
 from edge_runtime.view import View
 from train import cells as cells_module
-from train.cells import check, deal, find_groups, gather, open_training_data
+from train.cells import check, deal, find_groups, gather, open_training_data, without
 
 
 def made_up(*counts: int, of: int = 4) -> tuple[np.ndarray, list[str]]:
@@ -227,6 +227,15 @@ def test_without_groups_each_image_is_its_own_source(folders):
     found = gather(data, data.images, groups=None, folds=2, per_class=0, seed=0)
     assert found.sources() == {"A": 3, "B": 1}
     assert found.source_share.tolist() == [0.75, 0.25]
+
+
+def test_a_class_of_which_a_fold_holds_all_cells_is_named_where_that_is_left_out(refused, folders):
+    data = open_training_data(folders("A/1.png", "A/2.png", "A/3.png", "B/1.png"))
+    found = gather(data, data.images, groups=None, folds=2, per_class=0, seed=0)
+    (alone,) = found.folds[found.classes == 1].tolist()
+    assert set(without(found, 1 - alone, folds=1, seed=0).classes.tolist()) == {0, 1}
+    with refused("source cells of each class in at least two folds, got those of B in one alone"):
+        without(found, alone, folds=1, seed=0)
 
 
 def test_a_sample_is_gathered_with_its_own_digest(cells, smear_root):

@@ -143,6 +143,11 @@ def changed_groups(qat, crossval):
     return copy
 
 
+def test_a_float_run_s_answers_are_none_of_int8(runs, refused):
+    with refused("held-out int8 answers on TRAIN .*got a run of the stage float"):
+        read_answers(runs[0])
+
+
 @pytest.mark.parametrize("coverage", ["0", "1.1", "much"])
 def test_coverage_is_a_share(coverage, runs, tmp_path, capsys):
     with pytest.raises(SystemExit) as leaving:

@@ -99,6 +99,21 @@ def test_folds_of_other_settings_are_refused(found, out, smear_root, refused):
         cross_validate(str(smear_root), out, folds=FOLDS, settings=replace(SETTINGS, seed=4), call=Call(tell=print))
 
 
+def test_pooled_answers_do_not_outlive_the_networks_that_gave_them(smear_root, tmp_path, monkeypatch):
+    names = ("probabilities.npz", "crossval.json", "crossval-int8.json")
+    for name in names:
+        (tmp_path / name).write_text("of the run before")
+
+    def stop(*args, **options):
+        assert [name for name in names if (tmp_path / name).exists()] == []
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crossval, "train_on", stop)
+    call = Call(tell=print, resume=False)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=replace(SETTINGS, seed=4), call=call)
+
+
 @pytest.mark.parametrize("splits", [("VALIDATE",), ()])
 def test_splits_that_are_not_there_are_refused(smear_root, tmp_path, splits):
     with pytest.raises(LeukoliteError, match=r"choose others with --splits"):

@@ -5,6 +5,7 @@ import shutil
 from PIL import Image
 
 from edge_runtime.paired import Difference
+from train import effect_report
 from train.effect_report import measure_run, save
 from train.quantization_effect import ACTIVATIONS, ALL, BOTH, WEIGHTS, Effect
 
@@ -66,3 +67,10 @@ def test_other_images_are_refused(runs, smear_root, tmp_path, refused):
     min(path for path in copy.rglob("*") if path.is_file() and path.parent.parent.name == "TRAIN").unlink()
     with refused("that it was trained on, got others"):
         measure_run(str(copy), runs[0], tmp_path, groups=None, tell=print)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(runs, smear_root, tmp_path, refused, monkeypatch):
+    (tmp_path / "out").write_text("mine")
+    monkeypatch.setattr(effect_report, "measure", None)  # calling it would be another error
+    with refused("a folder that can be written at"):
+        measure_run(str(smear_root), runs[0], tmp_path / "out", groups=None, tell=print)

@@ -90,3 +90,11 @@ def test_data_that_cannot_be_trained_on_are_refused(refused, own_root, spoil, ma
     spoil(own_root)
     with refused(match):
         load(own_root)
+
+
+@pytest.mark.parametrize("name", ["MONO\nCYTE", "MONO\udcffCYTE", "MONO\tCYTE"])
+def test_classes_that_no_card_can_name_are_refused_before_training(own_root, refused, name):
+    folder = own_root / "images" / "TRAIN" / "MONOCYTE"
+    folder.rename(folder.with_name(name))
+    with refused(r"names can be printed on one line.*got MONO\\"):
+        load(own_root)

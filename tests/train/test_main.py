@@ -211,7 +211,7 @@ def test_what_fine_tuning_was_told_is_in_its_run_json(capsys, runs, smear_root, 
     assert {event.step for event in read(log) if event.HasField("summary")} == {1, 2}
 
 
-def test_what_was_done_again_is_said_and_decides_the_status(capsys, monkeypatch, tmp_path):
+def test_what_was_done_again_is_said_and_decides_the_status(capsys, monkeypatch, lose_reader):
     from train import reproduce
 
     given = {}
@@ -229,5 +229,6 @@ def test_what_was_done_again_is_said_and_decides_the_status(capsys, monkeypatch,
         assert main(["reproduce", "r", "--out", "o", "--data", "d", "--groups", "g.csv"]) == status
         assert capsys.readouterr().out == line
     assert (str(given["run"]), str(given["out"]), given["data"], given["groups"]) == ("r", "o", "d", "g.csv")
+    lose_reader()
     assert main(["reproduce", "r"]) == 1
     assert (given["out"], given["data"], given["groups"]) == (None, None, None)

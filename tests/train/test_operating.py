@@ -5,7 +5,7 @@ import pytest
 
 from train import network
 from train.config import NetworkSettings
-from train.operating import choose
+from train.operating import choose, read_held_out
 
 SHARE = np.array([0.9, 0.1])
 
@@ -73,3 +73,22 @@ def test_a_class_without_images_is_left_out():
     logits = np.array([[9, 0, 0], [0, 9, 0]], np.float32)
     point = choose(logits, np.array([0, 1]), log_share=np.log([0.5, 0.3, 0.2]))
     assert (point.lowest_tpr, point.balanced_accuracy) == (1, 1)
+
+
+def cut(content):
+    """Without its end, as a copy to a full disk leaves it."""
+    return content[: len(content) // 2]
+
+
+def flip(content):
+    """With other bytes in the middle of what is compressed."""
+    return content[:60] + bytes(byte ^ 0xFF for byte in content[60:80]) + content[80:]
+
+
+@pytest.mark.parametrize("spoil", [lambda content: b"", lambda content: b"text", cut, flip])
+def test_logits_that_are_none_are_refused(tmp_path, refused, spoil):
+    path = tmp_path / "held_out_logits.npz"
+    np.savez_compressed(path, plain=np.zeros((9, 2)), classes=np.zeros(9, np.int64), log_share=np.zeros(2))
+    path.write_bytes(spoil(path.read_bytes()))
+    with refused("the held-out logits of a finished run at"):
+        read_held_out(path)

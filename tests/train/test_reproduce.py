@@ -323,7 +323,16 @@ def test_images_that_are_gone_are_one_line(capsys, moved):
     assert not (moved / "float-again").exists()
 
 
-@pytest.mark.parametrize("inputs", [None, [], "absent"], ids=["null", "list", "absent"])
+@pytest.mark.parametrize("part", ["stage", "settings", "data", "sittings", "provenance"])
+def test_run_json_that_is_not_whole_is_refused(refused, moved, idle, part):
+    stored = json.loads((moved / "float" / "run.json").read_text())
+    del stored[part]
+    (moved / "float" / "run.json").write_text(json.dumps(stored))
+    with refused("a run.json of this version"):
+        reproduce.reproduce(moved / "float", None, data=None, groups=None, tell=print)
+
+
+@pytest.mark.parametrize("inputs", [None, [], {}, "absent"], ids=["null", "list", "empty", "absent"])
 def test_run_of_an_earlier_version_is_refused(refused, moved, idle, inputs):
     stored = json.loads((moved / "float" / "run.json").read_text())
     stored["inputs"] = inputs

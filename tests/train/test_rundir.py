@@ -210,6 +210,23 @@ def test_run_that_was_done_again_is_not_finished_until_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("state", ["unfinished", "finished"])
+def test_what_another_run_held_out_is_not_left_to_be_taken_for_this_one_s(tmp_path, state):
+    run = left_by(tmp_path, state)
+    names = ("held_out.json", "held_out_logits.npz", "confusion.png")
+    for name in names:
+        (run / name).write_text("of the run before")
+    rundir.prepare(run, identity=IDENTITY, resume=None)
+    assert [name for name in names if (run / name).exists()] == (list(names) if state == "unfinished" else [])
+
+
+@pytest.mark.parametrize("name", ["file", "file/run"])
+def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path, refused, name):
+    (tmp_path / "file").write_text("mine")
+    with refused(f"a folder that can be written at .*{name}"):
+        rundir.prepare(tmp_path / name, identity=IDENTITY, resume=None)
+
+
+@pytest.mark.parametrize("state", ["unfinished", "finished"])
 def test_what_a_kill_left_half_written_is_cleared_and_nothing_else(tmp_path, state):
     run = left_by(tmp_path, state)
     (run / ".model.part").mkdir()

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -179,12 +180,27 @@ def test_root_may_be_relative(data, out):
     assert provide(out, given="mine", tell=silent).resolve() == data("cwd/mine")
 
 
-def test_a_folder_in_the_place_of_the_link_is_not_removed(data, out):
-    (out / "root").mkdir(parents=True)
-    (out / "root" / "mine.txt").write_text("mine")
-    with pytest.raises(OSError, match="root"):
+@pytest.mark.parametrize("name", ["root/mine.txt", "root", "groups.csv"])
+def test_what_is_in_the_place_of_a_link_is_not_removed(refused, data, out, name):
+    mine = out / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with refused(f"nothing but a link at .*{name.partition('/')[0]}"):
         provide(out, given=str(data("mine")), tell=silent)
-    assert (out / "root" / "mine.txt").exists()
+    assert [path for path in out.rglob("*") if path.is_file()] == [mine]
+
+
+def test_the_data_set_s_own_folder_as_output_keeps_its_groups(refused, smear_root, tmp_path):
+    own = shutil.copytree(smear_root, tmp_path / "own")
+    with refused("nothing but a link at .*groups.csv, to be replaced, got a file"):
+        provide(own, given=str(own), tell=silent)
+    assert (own / "groups.csv").read_bytes() == (smear_root / "groups.csv").read_bytes()
+
+
+def test_a_file_in_the_place_of_the_output_is_refused(refused, data, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with refused("a folder that can be written at .*file"):
+        provide(tmp_path / "file", given=str(data("mine")), tell=silent)
 
 
 @pytest.mark.parametrize("below", ["", "images", "images/TRAIN"])

@@ -286,6 +286,20 @@ def test_fine_tuning_needs_a_finished_float_run(refused, runs, smear_root, tmp_p
     assert not (tmp_path / "qat").exists()
 
 
+@pytest.mark.parametrize("left_bytes", [None, 0, 5000])
+def test_weights_that_are_gone_or_cut_are_refused_before_what_is_there_gives_way(
+    refused, runs, smear_root, tmp_path, left_bytes
+):
+    floats, qat = (shutil.copytree(run, tmp_path / run.name) for run in runs)
+    content = (floats / "weights.h5").read_bytes()
+    (floats / "weights.h5").unlink()
+    if left_bytes is not None:
+        (floats / "weights.h5").write_bytes(content[:left_bytes])
+    with refused("the weights of this network at .*weights.h5"):
+        train_qat(str(smear_root), floats, qat, call=quiet())
+    assert run_json(qat) == run_json(runs[1])
+
+
 def test_fine_tuning_refuses_to_overwrite_the_float_run(refused, runs, smear_root):
     before = run_json(runs[0])
     with refused("--out to be another directory"):

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_runtime.files import write_json
 from tests.train.tiny import SETTINGS
 from train import network, trials
 from train.__main__ import main
@@ -116,3 +117,12 @@ def test_what_is_no_trial_is_refused(tmp_path, refused, text):
     (tmp_path / "t.json").write_text(text)
     with refused("the trial.json of a cross-validation at"):
         trials.read(tmp_path / "t.json")
+
+
+def test_trials_of_the_same_file_name_are_refused_and_none_is_left_out(tmp_path, refused):
+    paths = [tmp_path / name / "trial.json" for name in ("one", "other")]
+    for path in paths:
+        write_json(path, trial().to_json())
+    assert list(trials.read_all(paths[:1])) == ["trial"]
+    with refused("files of different names.*another trial at .*other"):
+        trials.read_all(paths)

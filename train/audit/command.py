@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from edge_runtime.dataset import open_all
+from edge_runtime.files import check_folder
 from edge_runtime.provenance import collect
 from train.audit.originals import find_originals, read_originals
 from train.audit.page import render
@@ -21,9 +22,10 @@ def audit_data(data: str, out: Path, *, originals: str | None) -> Audit:
         out: the folder to write.
         originals: the folder of the photographs; by default Kaggle's beside the data, if there.
 
-    Raises LeukoliteError when there is nothing to audit.
+    Raises LeukoliteError when there is nothing to audit, or `out` cannot be written.
     """
     started = time.time()
+    check_folder(out)
     folder = originals or find_originals(data)
     found = Audit(survey(open_all(data), read_originals(folder) if folder else ()))
     page = render(found, title=f"Audit of {Path(data).name}")

@@ -66,9 +66,9 @@ def _trials(args: argparse.Namespace) -> int:
     """Tabulate trials."""
     start()
     from edge_runtime.files import write_atomic
-    from train.trials import read, to_markdown
+    from train.trials import read_all, to_markdown
 
-    text = "".join(f"{line}\n" for line in to_markdown({path.stem: read(path) for path in args.trials}))
+    text = "".join(f"{line}\n" for line in to_markdown(read_all(args.trials)))
     if args.out:
         write_atomic(args.out, [text.encode()])
     print(text, end="")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edge_runtime.command import DONE, FAILED, Parser
+from edge_runtime.command import DONE, FAILED, Parser, reader_may_go
 from train.commands import start, tell
 
 
@@ -23,5 +23,6 @@ def _reproduce(args: argparse.Namespace) -> int:
     from train.reproduce import reproduce
 
     outcome = reproduce(args.run, args.out, data=args.data, groups=args.groups, tell=tell)
-    print(outcome.describe())
+    with reader_may_go():
+        print(outcome.describe())
     return DONE if outcome.identical else FAILED

@@ -7,6 +7,7 @@ import pytest
 from edge_runtime.dataset import open_all
 from edge_runtime.groups import read_groups
 from train.__main__ import main
+from train.audit import command
 from train.audit.originals import find_originals, read_originals
 from train.cells import KNOWN_GROUPS
 
@@ -49,6 +50,13 @@ def test_a_folder_without_images_is_refused_in_one_line(smear_set, tmp_path, cap
     assert printed.err.count("\n") == 1
     assert printed.err.startswith("train: error: expected ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_place_of_the_output_is_refused_before_the_work(smear_set, tmp_path, capsys, monkeypatch):
+    (tmp_path / "out").write_text("mine")
+    monkeypatch.setattr(command, "survey", None)  # calling it would be another error
+    assert main(["audit", "--data", str(smear_set), "--out", str(tmp_path / "out")]) == 2
+    assert "expected a folder that can be written at" in capsys.readouterr().err
 
 
 def test_real_images_are_assigned_as_the_committed_facts_have_it(data_root, tmp_path):
