@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_runtime.command import DONE, FAILED, note
+from edge_runtime.command import DONE, FAILED, note, reader_may_go
 
 PROG = "benchmarks"
 
@@ -26,7 +26,14 @@ def publish(text: str, *, page: str | Path | None, name: str) -> None:
 
     if page:
         readme.update(page, name, text)
-    sys.stdout.write(text)
+    say(text)
+
+
+def say(text: str) -> None:
+    """Print a result whose files and status count all the same where its reader has gone."""
+    with reader_may_go():
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def settle(shortfalls: Iterable[str]) -> int:

@@ -1,9 +1,8 @@
 """Compare runs of the suite, and show by simulation how often that errs."""
 
 import argparse
-import sys
 
-from benchmarks.commands import PROG, publish, settle
+from benchmarks.commands import PROG, count, publish, say, settle
 from edge_runtime.command import DONE, Parser, note
 
 
@@ -25,7 +24,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
     rates = commands.add_parser("error-rates", help="simulate how often comparisons err (minutes)")
     rates.add_argument("--noise", metavar="FILE.npz", help="default: the one in the checkout")
-    rates.add_argument("--repeats", type=int, default=100, metavar="N", help="draw each case so often (default: 100)")
+    rates.add_argument("--repeats", type=count, default=100, metavar="N", help="draw each case so often (default: 100)")
     rates.add_argument("--seed", type=int, default=1)
     rates.add_argument("--out", required=True, metavar="FILE.json")
     rates.add_argument("--readme", metavar="FILE", help="update its figure `error-rates`")
@@ -47,7 +46,7 @@ def _compare(args: argparse.Namespace) -> int:
     differences = comparison.compare(old, new)
     if args.json:
         write_json(args.json, {"schema_version": 1, "differences": [each.to_json() for each in differences]})
-    sys.stdout.write(verdicts.to_markdown(differences))
+    say(verdicts.to_markdown(differences))
     for caveat in verdicts.caveats(old, new):
         note(PROG, caveat)
     return settle(verdicts.too_slow(differences, limit))

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.commands import PROG, publish, settle
+from benchmarks.commands import PROG, publish, say, settle
 from benchmarks.config import PRESETS, Settings, numbers
 from edge_runtime.command import DONE, Parser, note
 
@@ -102,7 +102,7 @@ def _sustain(args: argparse.Namespace, settings: Settings) -> int:
     text = sustained.to_markdown(result)
     if args.table:
         write_atomic(args.table, [text.encode()])
-    sys.stdout.write(text)
+    say(text)
     return settle(f"void, because the board slowed down: {cause}" for cause in result.invalid_because)
 
 

@@ -96,7 +96,25 @@ def test_bad_input_is_one_line(argv, capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("argv", [[], ["nothing"], ["run"], ["run", "--out", "x", "--num-runs", "many"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["nothing"],
+        ["run"],
+        ["run", "--out", "x", "--num-runs", "many"],
+        ["error-rates", "--out", "x", "--repeats", "0"],
+        ["power", "--out", "x", "--repeats", "0"],
+        ["pipeline", "--data", "x", "--out", "x", "--images", "0"],
+        ["start", "--out", "x", "--rounds", "0"],
+        ["cores", "--data", "x", "--out", "x", "--rounds", "-1"],
+        ["explain", "--data", "x", "--out", "x", "--runs", "0"],
+        ["adapt", "--data", "x", "--groups", "x", "--out", "x", "--microscopes", "0"],
+        ["mutations", "--reference", "x", "--data", "x", "--groups", "x", "--out", "x", "--per-kind", "0"],
+        ["refusals", "--models", "x", "--confidence", "x", "--data", "x", "--groups", "x", "--out", "x", "--runs", "0"],
+        ["bulk", "--out", "x", "--repeats", "0"],
+    ],
+)
 def test_usage_is_one_line(argv, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(argv)
