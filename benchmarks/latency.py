@@ -151,6 +151,8 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
     needed = ("num_threads", "batch", *(() if about["role"] == NO_ROLE else _ABOUT_MODELS))
     if about["stage"] not in STAGES or any(name not in about for name in needed):
         raise ValueError(f"stage {about['stage']!r} of {about['role']!r}")
+    if not all(isinstance(about[name], int) and about[name] > 0 for name in ("num_threads", "batch")):
+        raise ValueError(f"{about['num_threads']!r} threads and a batch of {about['batch']!r}")
     _check_accuracy(about.get("accuracy"))
     if not seconds or not all(math.isfinite(each) and each > 0 for each in seconds):
         raise ValueError(f"no usable samples of {about['stage']} of {about['role']}")

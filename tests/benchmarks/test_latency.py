@@ -60,6 +60,9 @@ def test_another_schema_is_refused(run_file, tmp_path, refused, changes, schema)
         {"benchmarks": [entry([1.0], accuracy=0.9)]},
         {"benchmarks": [entry([1.0], accuracy={"accuracy": 1.9, "accuracy_ci95_by_source": None})]},
         {"benchmarks": [entry([1.0], accuracy={"accuracy": 0.9, "accuracy_ci95_by_source": [0.1]})]},
+        {"benchmarks": [entry([1.0], batch=0)]},
+        {"benchmarks": [entry([1.0], batch=float("nan"))]},
+        {"benchmarks": [entry([1.0], threads=[1])]},
         {"provenance": 3},
     ],
 )
