@@ -40,7 +40,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     explain.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are used")
     explain.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, pictures as FILE.jpg")
     explain.add_argument("--runs", type=count, default=50, metavar="N", help="of each picture, both ways (default: 50)")
-    explain.add_argument("--per-class", type=count, default=50, metavar="N", help="images for the evidence (default: 50)")
+    explain.add_argument(
+        "--per-class", type=count, default=50, metavar="N", help="images for the evidence (default: 50)"
+    )
     explain.add_argument("--readme", metavar="FILE", help="update its figure `explain`")
     explain.set_defaults(call=_explain)
 

@@ -42,9 +42,12 @@ class Runs:
         """
         roles = [{each.role for each in suite.measurements} for suite in self.suites.values()]
         shared = {role for at, own in enumerate(roles) for role in own if any(role in other for other in roles[:at])}
+        called = {NO_ROLE: RUNTIME}
         return [
             Line(
-                f"{RUNTIME if measurement.role == NO_ROLE else measurement.role} ({name})" if measurement.role in shared else measurement.role,
+                f"{called.get(measurement.role, measurement.role)} ({name})"
+                if measurement.role in shared
+                else measurement.role,
                 measurement,
                 suite.machine_state["cpus"] or 1,
             )
