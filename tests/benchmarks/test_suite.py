@@ -100,6 +100,13 @@ def test_models_that_cannot_be_measured_are_refused(bundle, float_bundle, tmp_pa
             suite.run(Settings(int8_model=int8, float32_model=float32, **QUICK), out=tmp_path / "run.json")
 
 
+def test_plain_pytest_without_pytest_benchmark_is_refused():
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:benchmark"]
+    done = subprocess.run(command, cwd=suite.CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "expected pytest-benchmark to measure with, got none; install the extra" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
