@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edge_runtime.errors import LeukoliteError, reason, show
@@ -24,6 +24,13 @@ def update_all(readme_path: str | os.PathLike[str], figures: Mapping[str, str]) 
     for name, markdown in figures.items():
         text = replaced(text, name, markdown, path=readme_path)
     write_atomic(readme_path, [text.encode()])
+
+
+def check(readme_path: str | os.PathLike[str], names: Iterable[str]) -> None:
+    """LeukoliteError when `update_all` would find no place for figures of these names."""
+    text = _read(readme_path)
+    for name in names:
+        replaced(text, name, "", path=readme_path)
 
 
 def is_current(readme_path: str | os.PathLike[str], name: str, markdown: str) -> bool:

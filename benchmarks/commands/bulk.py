@@ -4,14 +4,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.commands import PROG, count, say, settle
+from benchmarks.commands import PROG, count, illustrated, say, settle
 from edge_runtime.command import DONE, Parser, note
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register these commands."""
     bulk = commands.add_parser("bulk", help="measure `leukolite bulk` against `leukolite classify` (half an hour)")
-    bulk.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
+    bulk.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, its curve as FILE.png"
+    )
     bulk.add_argument("--images", type=count, default=100_000, metavar="N", help="draw so many (default: 100000)")
     bulk.add_argument("--data", type=Path, metavar="DIR", help="take the images of this folder instead")
     bulk.add_argument("--actors", type=count, default=2, metavar="N")

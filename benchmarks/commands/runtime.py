@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands import count, publish, settle
+from benchmarks.commands import count, illustrated, output, page, publish, settle
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser
 
@@ -38,19 +38,23 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     explain = commands.add_parser("explain", help="measure what heat maps cost, and draw some (a minute)")
     explain.add_argument("--models", nargs="+", type=Path, default=(defaults.int8_model, defaults.float32_model))
     explain.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are used")
-    explain.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, pictures as FILE.jpg")
+    explain.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, pictures as FILE.jpg"
+    )
     explain.add_argument("--runs", type=count, default=50, metavar="N", help="of each picture, both ways (default: 50)")
     explain.add_argument(
         "--per-class", type=count, default=50, metavar="N", help="images for the evidence (default: 50)"
     )
-    explain.add_argument("--readme", metavar="FILE", help="update its figure `explain`")
+    explain.add_argument("--readme", type=page("explain"), metavar="FILE", help="update its figure `explain`")
     explain.set_defaults(call=_explain)
 
 
 def _add_race(parser: Parser, *, models: bool = False, data: bool = False) -> None:
     """What the commands that let contenders take turns have in common."""
-    parser.add_argument("--out", required=True, metavar="FILE.json", help="write all samples there")
-    parser.add_argument("--readme", metavar="FILE", help="update its figure of the command's name")
+    parser.add_argument("--out", required=True, type=output, metavar="FILE.json", help="write all samples there")
+    parser.add_argument(
+        "--readme", type=page(parser.prog.split()[-1]), metavar="FILE", help="update its figure of the command's name"
+    )
     if models:
         shipped = [Settings().int8_model]
         parser.add_argument("--models", nargs="+", type=Path, default=shipped, metavar="MODEL", help="default: shipped")
