@@ -18,7 +18,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     compare.set_defaults(call=_compare)
 
     noise = commands.add_parser("noise", help="keep the noise of a run of one model, for `error-rates`")
-    noise.add_argument("run", metavar="RUN.json", help="a run of many repetitions (`run --repetitions 24`)")
+    noise.add_argument(
+        "run", metavar="RUN.json", help="a run of many repetitions (`run --bundle MODEL --repetitions 24`)"
+    )
     noise.add_argument("--out", required=True, metavar="FILE.npz")
     noise.set_defaults(call=_noise)
 
