@@ -96,6 +96,15 @@ def test_bad_input_is_one_line(argv, capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_figure_that_cannot_be_read_is_named(readme, tmp_path, capsys, content):
+    path = tmp_path / "figure.md"
+    if content:
+        path.write_bytes(content)
+    assert main(["figure", "--name", "seeds", "--markdown", str(path), "--readme", str(readme)]) == 2
+    assert f"expected Markdown at {path}, got " in one_error(capsys)
+
+
 @pytest.mark.parametrize(
     "argv",
     [
