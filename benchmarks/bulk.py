@@ -214,15 +214,19 @@ def _timed(
     began, started = time.time(), time.perf_counter()
     with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as said:
         with subprocess.Popen(command, cwd=CHECKOUT, stdout=printed, stderr=said) as process:
-            while _runs(process):
-                found = usage(process.pid)
-                last |= found  # those that have ended keep their processor time
-                images = len(done(Store(str(out)))) * shard_size if out else 0
-                seconds = round(time.perf_counter() - started, 3)
-                processor = round(total(last).cpu_seconds, 2)
-                if memory_kb := total(found).memory_kb:  # else it has just ended, and is only not yet collected
-                    samples.append(Sample(seconds, images, memory_kb, processor, len(found)))
-                watch(process.pid, images)
+            try:
+                while _runs(process):
+                    found = usage(process.pid)
+                    last |= found  # those that have ended keep their processor time
+                    images = len(done(Store(str(out)))) * shard_size if out else 0
+                    seconds = round(time.perf_counter() - started, 3)
+                    processor = round(total(last).cpu_seconds, 2)
+                    if memory_kb := total(found).memory_kb:  # else it has just ended, and is only not yet collected
+                        samples.append(Sample(seconds, images, memory_kb, processor, len(found)))
+                    watch(process.pid, images)
+            except BaseException:
+                process.terminate()  # else it is waited for, and works on
+                raise
             seconds = time.perf_counter() - started
         _check(process.returncode, command, said)
         printed.seek(0)
