@@ -131,6 +131,12 @@ def test_a_command_that_fails_ends_the_benchmark(fake, images, tmp_path, refused
         measure(settings(images, tmp_path))
 
 
+def test_too_few_shards_to_measure_a_rate_are_refused_before_the_work(images, tmp_path, monkeypatch, refused):
+    monkeypatch.setattr(bulk, "_timed", lambda *given, **options: pytest.fail("it measured first"))
+    with refused("at least 3 shards to measure a rate, got 2 of 10 images; take more"):
+        measure(settings(images, tmp_path, shard_size=10))
+
+
 def test_smears_are_drawn_by_the_command_of_train(tmp_path):
     images = list(bulk.generate(tmp_path / "smears", images=19, tell=print).rglob("*.jpeg"))
     assert 19 <= len(images) <= 24
