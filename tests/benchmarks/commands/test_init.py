@@ -35,6 +35,10 @@ def idle(monkeypatch):
             "expected the lines <!-- figures:start begin -->",
         ),
         (["start", "--out", "{folder}/a.json", "--readme", "{folder}/none"], "expected a README at {folder}/none"),
+        (
+            ["report", "--results", "x", "--html", "{folder}/a", "--markdown", "{folder}"],
+            "{folder}, got a folder there",
+        ),
         (["pipeline", "--data", "x", "--out", "{folder}/a.json", "--readme", "{file}"], "<!-- figures:pipeline begin"),
     ],
 )
