@@ -20,6 +20,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    """The type of an option that says where random numbers start."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return int(text)
+
+
 def output(text: str) -> Path:
     """The type of an option that names a file to be written after minutes of work: refused now where it cannot be."""
     path = Path(os.path.realpath(text))

@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks.commands import PROG, count, output, page, publish, say, settle
+from benchmarks.commands import PROG, count, output, page, publish, say, seed, settle
 from edge_runtime.command import DONE, Parser, note
 
 
@@ -27,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     rates = commands.add_parser("error-rates", help="simulate how often comparisons err (minutes)")
     rates.add_argument("--noise", metavar="FILE.npz", help="default: the one in the checkout")
     rates.add_argument("--repeats", type=count, default=100, metavar="N", help="draw each case so often (default: 100)")
-    rates.add_argument("--seed", type=int, default=1)
+    rates.add_argument("--seed", type=seed, default=1)
     rates.add_argument("--out", required=True, type=output, metavar="FILE.json")
     rates.add_argument("--readme", type=page("error-rates"), metavar="FILE", help="update its figure `error-rates`")
     rates.set_defaults(call=_error_rates)

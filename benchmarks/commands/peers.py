@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.commands import PROG, count, illustrated, page, publish, settle
+from benchmarks.commands import PROG, count, illustrated, page, publish, seed, settle
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser, note
 
@@ -50,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     mobilenets.add_argument("--groups", type=Path, metavar="FILE.csv", help="for balanced calibration")
     mobilenets.add_argument("--out", required=True, type=Path, metavar="DIR", help="two .tflite of each network")
     mobilenets.add_argument("--epochs", type=count, default=8, metavar="N", help="default: 8")
-    mobilenets.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
+    mobilenets.add_argument("--seed", type=seed, default=1, metavar="N", help="default: 1")
     mobilenets.set_defaults(call=_mobilenets)
 
 

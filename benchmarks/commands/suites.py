@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.commands import PROG, illustrated, output, page, publish, say, settle
+from benchmarks.commands import PROG, illustrated, output, page, publish, say, seed, settle
 from benchmarks.config import PRESETS, Settings, numbers
 from edge_runtime.command import DONE, Parser, note
 
@@ -55,7 +55,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     memory.add_argument("--work", type=Path, default=Path("build/memory"), metavar="DIR", help="keep smears there")
     memory.add_argument("--train-options", default="", metavar="OPTIONS", help="more for `python -m train float`")
-    memory.add_argument("--seed", type=int, default=1, help="of the smears (default: 1)")
+    memory.add_argument("--seed", type=seed, default=1, help="of the smears (default: 1)")
     memory.add_argument("--fresh", action="store_true", help="measure again what FILE.json holds already")
     memory.add_argument("--readme", type=page("memory"), metavar="FILE", help="update its figure `memory`")
     memory.set_defaults(call=_memory)
