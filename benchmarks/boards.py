@@ -3,6 +3,7 @@
 A time has noise, so that only a change by a quarter counts, and only between steady runs (edge_runtime/bench.py).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from edge_runtime.bench import SCHEMA_VERSION, STEADY
 from edge_runtime.command import DONE, FAILED, INCONCLUSIVE
-from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, write_json
 
 SLOWER = 0.25
@@ -63,10 +64,10 @@ def read(path: str | Path) -> Run:
         if value["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema {value['schema_version']}, not {SCHEMA_VERSION}")
         run, invalid = _run(value), tuple(value["invalid_because"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise LeukoliteError(
             expected=f"what `leukolite bench --result-json` wrote at {show(path)}",
-            found=f"{type(error).__name__}: {' '.join(str(error).split())}",
+            found=reason(error),
             remedy="measure again with this leukolite",
         ) from error
     if invalid or value["valid"] is not True:
@@ -101,8 +102,10 @@ def _run(value: Mapping[str, Any]) -> Run:
 
 def _time(value: Mapping[str, Any]) -> Time:
     """One of bench's timings."""
-    median = float(value["median_ms"])
-    return Time(median, round((float(value["p95_ms"]) - float(value["p5_ms"])) / median, 4), int(value["num_runs"]))
+    low, median, high = (float(value[name]) for name in ("p5_ms", "median_ms", "p95_ms"))
+    if not 0 < low <= median <= high < math.inf:
+        raise ValueError(f"a median of {median} ms between {low} and {high}")
+    return Time(median, round((high - low) / median, 4), int(value["num_runs"]))
 
 
 def path_of(board: str, folder: Path) -> Path:
@@ -153,9 +156,16 @@ def compare(run: Run, *, source: str | Path, folder: Path) -> tuple[int, str]:
 def _kept(path: Path) -> dict[str, Any]:
     """The runs in a reference; LeukoliteError when it is none of a real board."""
     value = read_json(path, what="the reference of a board")
-    runs = value.get("runs")
-    if value.get("emulated") is not False or not isinstance(runs, dict):
+    try:
+        if (value["schema_version"], value["emulated"]) != (SCHEMA_VERSION, False):
+            raise ValueError(f"another schema than {SCHEMA_VERSION}, or an emulated board")
+        runs: dict[str, Any] = value["runs"]
+        for run in runs.values():
+            Run(**{**run, **{name: Time(**run[name]) for name in TIMES}})
+            if not all(0 < run[name]["median_ms"] < math.inf for name in TIMES):
+                raise ValueError("medians that are no times")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LeukoliteError(
-            expected=f"runs of a real board in {show(path)}", found="none", remedy="restore the file from git"
-        )
+            expected=f"runs of a real board in {show(path)}", found=reason(error), remedy="restore the file from git"
+        ) from error
     return runs

@@ -27,6 +27,7 @@ from edge_runtime.inputs import list_images
 from edge_runtime.provenance import collect
 
 SCHEMA_VERSION = 1
+LEAST_SHARDS = 3  # of a run whose rate is the slope from the first to the last
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGES = ("leukolite", "ray", "pyarrow", "numpy", "pillow", "ai-edge-litert")
 SAMPLE_EVERY_S = 1.0
@@ -114,13 +115,19 @@ class Report:
 def measure(settings: Settings, *, tell: Callable[[str], None] = lambda text: None) -> Report:
     """Run everything; `tell` is told what is being done.
 
-    Raises LeukoliteError when a command fails.
+    Raises LeukoliteError when a command fails, or there are too few shards to tell a rate from.
     """
     started, load = time.time(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(dir=settings.scratch_dir, prefix="bulk-") as folder:
         scratch = Path(folder)
         data = settings.data_dir or generate(scratch / "smears", images=settings.images, tell=tell)
         images = list_images(data)
+        if (shards := -(-len(images) // settings.shard_size)) < LEAST_SHARDS:
+            raise LeukoliteError(
+                expected=f"at least {LEAST_SHARDS} shards to measure a rate",
+                found=f"{shards} of {settings.shard_size:,} images",
+                remedy="take more --images or a smaller --shard-size",
+            )
         single_start = tuple(_single(Path(images[0]), scratch, settings).seconds for _ in range(3))
         single, bulk = [], []
         for number in range(settings.repeats):
@@ -214,15 +221,19 @@ def _timed(
     began, started = time.time(), time.perf_counter()
     with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as said:
         with subprocess.Popen(command, cwd=CHECKOUT, stdout=printed, stderr=said) as process:
-            while _runs(process):
-                found = usage(process.pid)
-                last |= found  # those that have ended keep their processor time
-                images = len(done(Store(str(out)))) * shard_size if out else 0
-                seconds = round(time.perf_counter() - started, 3)
-                processor = round(total(last).cpu_seconds, 2)
-                if memory_kb := total(found).memory_kb:  # else it has just ended, and is only not yet collected
-                    samples.append(Sample(seconds, images, memory_kb, processor, len(found)))
-                watch(process.pid, images)
+            try:
+                while _runs(process):
+                    found = usage(process.pid)
+                    last |= found  # those that have ended keep their processor time
+                    images = len(done(Store(str(out)))) * shard_size if out else 0
+                    seconds = round(time.perf_counter() - started, 3)
+                    processor = round(total(last).cpu_seconds, 2)
+                    if memory_kb := total(found).memory_kb:  # else it has just ended, and is only not yet collected
+                        samples.append(Sample(seconds, images, memory_kb, processor, len(found)))
+                    watch(process.pid, images)
+            except BaseException:
+                process.terminate()  # else it is waited for, and works on
+                raise
             seconds = time.perf_counter() - started
         _check(process.returncode, command, said)
         printed.seek(0)

@@ -5,11 +5,10 @@ them, since whoever gates a model never has all cells there are.
 """
 
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -143,10 +142,8 @@ def run(settings: Settings, *, advance: Callable[[], None] = lambda: None) -> li
     chosen = [each for kind in kinds for each in [m for m in found if m.kind == kind][: settings.per_kind]]
     trials = []
     # Spawned: LiteRT's threads do not survive a fork.
-    with ProcessPoolExecutor(
-        settings.processes, multiprocessing.get_context("spawn"), initializer=_open, initargs=(settings,)
-    ) as pool:
-        for trial in pool.map(_run, chosen):
+    with ProcessPoolExecutor(settings.processes, multiprocessing.get_context("spawn")) as pool:
+        for trial in pool.map(partial(_run, settings), chosen):
             trials.append(trial)
             advance()
     return trials
@@ -207,14 +204,12 @@ def _resampled(image: LabelledImage, view: View, mutant: Mutant) -> Pixels | Non
     return crops[0] if len(crops) else None
 
 
-_bench: dict[int, Bench] = {}  # of this process: a pool's initializer can leave it nowhere else
+@cache
+def _bench(settings: Settings) -> Bench:
+    """One for all mutants of a process; not its initializer, of which a pool says no more than that it failed."""
+    return Bench(settings)
 
 
-def _open(settings: Settings) -> None:
-    """Prepare a process."""
-    _bench[os.getpid()] = Bench(settings)
-
-
-def _run(mutant: Mutant) -> Trial:
-    """One mutant in a prepared process."""
-    return _bench[os.getpid()].run(mutant)
+def _run(settings: Settings, mutant: Mutant) -> Trial:
+    """One mutant."""
+    return _bench(settings).run(mutant)

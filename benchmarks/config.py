@@ -103,9 +103,15 @@ class Settings:
 
 
 def by_role(int8: Path | None, float32: Path | None, others: Sequence[Path]) -> dict[str, Path]:
-    """Bundles by their roles; LeukoliteError when there are none or two of one name."""
+    """Bundles by their roles; LeukoliteError when there are none, two of one name or one of no model's."""
     named = [(role, path) for role, path in ((INT8, int8), (FLOAT32, float32)) if path]
     named += map(_named, others)
+    if NO_ROLE in [role for role, _ in named]:
+        raise LeukoliteError(
+            expected="bundles that have a name",
+            found=f"one named {NO_ROLE}, as what is measured without a model",
+            remedy="name it as NAME=FILE",
+        )
     twice = next((role for index, (role, _) in enumerate(named) if role in [each for each, _ in named[:index]]), None)
     if twice or not named:
         raise LeukoliteError(

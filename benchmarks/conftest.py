@@ -166,7 +166,13 @@ def _leave_out(request: pytest.FixtureRequest) -> Callable[[str], NoReturn]:
 
 def _require_measuring(config: pytest.Config) -> None:
     """Raise LeukoliteError where pytest-benchmark would run each test once and measure nothing."""
-    benchmarks = config._benchmarksession  # type: ignore[attr-defined]
+    if not hasattr(config, "_benchmarksession"):
+        raise LeukoliteError(
+            expected="pytest-benchmark to measure with",
+            found="none",
+            remedy="install the extra `bench`, and leave -p no:benchmark out, of PYTEST_ADDOPTS too",
+        )
+    benchmarks = config._benchmarksession
     if benchmarks.disabled or benchmarks.skip:
         raise LeukoliteError(
             expected="a run that measures",

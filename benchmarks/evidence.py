@@ -153,7 +153,14 @@ def _check_same_data(evidence: Evidence) -> None:
 
 
 def _check_same_models(evidence: Evidence, *, results: StrPath) -> None:
-    """The models that were timed must be those that were evaluated."""
+    """The models that were evaluated must have been timed, and no others under their names."""
+    timed_roles = {measurement.role for measurement in evidence.suite.measurements}
+    if missing := [role for role in evidence.reports if role not in timed_roles]:
+        raise LeukoliteError(
+            expected=f"latencies of the models {' and '.join(evidence.reports)} in {show(results)}",
+            found=f"none of {' and '.join(missing)}",
+            remedy="run `python -m benchmarks run` with --int8 and --float32",
+        )
     for measurement in evidence.suite.measurements:
         if measurement.role not in evidence.reports:
             continue

@@ -160,9 +160,16 @@ def of_references() -> Iterator[Entry]:
 def store(entries: Sequence[Entry], folder: str | os.PathLike[str]) -> list[Path]:
     """Write those that are not there yet; returns their paths.
 
-    Raises LeukoliteError, before anything is written, when another figure is kept under the same name.
+    Raises LeukoliteError, before anything is written, when another figure is kept under the same name, or two of the
+    entries have the same.
     """
     paths = {Path(folder) / entry.file_name: entry for entry in entries}
+    if len(paths) < len(entries):
+        raise LeukoliteError(
+            expected="one entry for each machine or board and commit",
+            found=f"{len(entries)} for {', '.join(show(path.name) for path in paths)}",
+            remedy="choose one of them, or measure more --repetitions in one run",
+        )
     kept = {path for path in paths if path.exists()}
     for path in kept:
         if Entry.load(path) != paths[path]:

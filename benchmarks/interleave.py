@@ -48,10 +48,13 @@ class Repetition:
         blocks = tuple(int(size) for size in fields["blocks"])
         if len(visits) != len(blocks) + 1 or not blocks or min(blocks) < 1:
             raise ValueError(f"{len(blocks)} blocks and {len(visits)} visits to the reference workload")
-        if not all(visit[part] and min(visit[part]) > 0 for visit in visits for part in PARTS):
+        times = [visit[part] for visit in visits for part in PARTS]
+        if not all(each and all(math.isfinite(ms) and ms > 0 for ms in each) for each in times):
             raise ValueError("times of the reference workload that are none")
+        if (loops := int(fields["loops"])) < 1:
+            raise ValueError(f"samples of {loops} calls")
         before, after = (Conditions.from_json(fields[name]) for name in ("before", "after"))
-        return cls(loops=int(fields["loops"]), blocks=blocks, visits=visits, before=before, after=after)
+        return cls(loops=loops, blocks=blocks, visits=visits, before=before, after=after)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of the fields; times to the nanosecond."""

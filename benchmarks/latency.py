@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,7 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
             provenance=dict(fields["provenance"]),
             left_out=dict(fields.get("left_out", {})),
         )
-        _ = suite.machine_state["cpus"], float(suite.machine_state["load_1min_at_start"])
+        _check_whole(suite)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LeukoliteError(
             expected=f"a run of this benchmark suite at {show(path)}",
@@ -151,6 +152,8 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
     needed = ("num_threads", "batch", *(() if about["role"] == NO_ROLE else _ABOUT_MODELS))
     if about["stage"] not in STAGES or any(name not in about for name in needed):
         raise ValueError(f"stage {about['stage']!r} of {about['role']!r}")
+    if not all(isinstance(about[name], int) and about[name] > 0 for name in ("num_threads", "batch")):
+        raise ValueError(f"{about['num_threads']!r} threads and a batch of {about['batch']!r}")
     _check_accuracy(about.get("accuracy"))
     if not seconds or not all(math.isfinite(each) and each > 0 for each in seconds):
         raise ValueError(f"no usable samples of {about['stage']} of {about['role']}")
@@ -164,6 +167,15 @@ def _measurement(entry: Mapping[str, Any]) -> Measurement:
         about=about,
         repetitions=repetitions,
     )
+
+
+def _check_whole(suite: Suite) -> None:
+    """Raise ValueError, KeyError or TypeError for what readers of a run rely on."""
+    twice = [key for key, times in Counter(each.key for each in suite.measurements).items() if times > 1]
+    cpus, load = suite.machine_state["cpus"], suite.machine_state["load_1min_at_start"]
+    if twice or not isinstance(cpus, int | None) or not math.isfinite(load):
+        raise ValueError(f"{twice[0]} twice" if twice else f"load {load!r} on {cpus!r} processors")
+    _ = [dict(suite.provenance.get(name, {})) for name in ("platform", "packages")]
 
 
 def _check_accuracy(told: Any) -> None:

@@ -51,13 +51,17 @@ Noise = Sequence[Process]
 
 
 def keep(suite: Suite) -> dict[str, Noise]:
-    """The noise of each of STAGES_KEPT, from a run with one model; LeukoliteError when it holds too little of it."""
-    found = {each.stage: _kept(each) for each in suite.measurements if each.stage in STAGES_KEPT}
-    if len(found) != len(STAGES_KEPT) or min(len(each) for each in found.values()) < 2:
+    """The noise of each of STAGES_KEPT on one thread, a picture at a time, from a run with one model.
+
+    Raises LeukoliteError when it holds too little of it, or several models.
+    """
+    own = [each for each in suite.measurements if each.stage in STAGES_KEPT and each.key[2:] == (1, 1)]
+    found = {each.stage: _kept(each) for each in own}
+    if len(own) != len(STAGES_KEPT) or len(found) != len(own) or min(len(each) for each in found.values()) < 2:
         raise LeukoliteError(
-            expected=f"a run with {', '.join(STAGES_KEPT)} in several repetitions",
-            found=", ".join(found) or "none of them",
-            remedy="measure with `python -m benchmarks run --repetitions 24`",
+            expected=f"a run of one model with {', '.join(STAGES_KEPT)} on one thread in several repetitions",
+            found=", ".join(each.stage for each in own) or "none of them",
+            remedy="measure with `python -m benchmarks run --bundle MODEL --repetitions 24`",
         )
     return found
 

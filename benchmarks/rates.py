@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bulk import SCHEMA_VERSION, Kill, Report, Sample, Timing
+from benchmarks.bulk import LEAST_SHARDS, SCHEMA_VERSION, Kill, Report, Sample, Timing
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.figures import new_figure, to_png
 from edge_runtime.files import read_json, write_atomic, write_json
@@ -85,9 +85,9 @@ def derive(report: Report) -> Rates:
 
 def steady(run: Timing, report: Report) -> float:
     """Images a second between the first shard and the last: the slope of images done over time (least squares)."""
-    if len(run.shard_seconds) < 3:
+    if len(run.shard_seconds) < LEAST_SHARDS:
         raise LeukoliteError(
-            expected="at least 3 shards to measure a rate",
+            expected=f"at least {LEAST_SHARDS} shards to measure a rate",
             found=str(len(run.shard_seconds)),
             remedy="take more images or smaller shards",
         )

@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edge_runtime.errors import LeukoliteError, reason, show
@@ -20,15 +20,22 @@ def update(readme_path: str | os.PathLike[str], name: str, markdown: str) -> Non
 
 def update_all(readme_path: str | os.PathLike[str], figures: Mapping[str, str]) -> None:
     """Put every figure between its markers, or none: `figures` maps their names to Markdown."""
-    text = _read(readme_path)
+    text = read(readme_path)
     for name, markdown in figures.items():
         text = replaced(text, name, markdown, path=readme_path)
     write_atomic(readme_path, [text.encode()])
 
 
+def check(readme_path: str | os.PathLike[str], names: Iterable[str]) -> None:
+    """LeukoliteError when `update_all` would find no place for figures of these names."""
+    text = read(readme_path)
+    for name in names:
+        replaced(text, name, "", path=readme_path)
+
+
 def is_current(readme_path: str | os.PathLike[str], name: str, markdown: str) -> bool:
     """Whether `update` would change nothing."""
-    text = _read(readme_path)
+    text = read(readme_path)
     return replaced(text, name, markdown, path=readme_path) == text
 
 
@@ -46,11 +53,11 @@ def replaced(text: str, name: str, markdown: str, *, path: object) -> str:
     return f"{before}{begin}\n\n{markdown.strip()}\n\n{end}{after}"
 
 
-def _read(path: str | os.PathLike[str]) -> str:
-    """The README's text."""
+def read(path: str | os.PathLike[str], *, what: str = "a README") -> str:
+    """The text of a page; `what` names it in the error message."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise LeukoliteError(
-            expected=f"a README at {show(path)}", found=reason(error), remedy="check the path"
+            expected=f"{what} at {show(path)}", found=reason(error), remedy="check the path"
         ) from error

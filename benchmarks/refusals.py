@@ -14,6 +14,7 @@ from benchmarks.explain import choose, in_turn
 from benchmarks.unfit import Named
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
+from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.evaluation import evaluate
 from edge_runtime.files import read_json
 from edge_runtime.fitness import Limits, complaint
@@ -29,6 +30,10 @@ PER_CLASS_KNOWN = 100  # that novelty is measured from
 EVERY = 8  # of the photographs is cut up
 TIMED = 8
 
+_HELD_OUT = (
+    *("temperature", "abstain_below", "coverage", "accuracy", "ece"),
+    *("accuracy_when_answered", "curve", "mean_of_blind_towers"),
+)
 _NAMED = 12  # of what slips through, at most, by kind
 
 
@@ -96,14 +101,25 @@ def measure(models: Sequence[Path], held_out: Sequence[Path], *, data: Path, gro
 
     Raises LeukoliteError when a model or its file cannot be read, or the data set is not whole.
     """
-    started = time.time()
+    started, found = time.time(), [_held_out(path) for path in held_out]
     kinds = list(_kinds(data))
     known = [image.path for image in open_dataset(data, split=KNOWN).images]
     subjects = tuple(
-        _measure(model, read_json(file, what="what `train confidence` wrote"), kinds, known, data, groups, runs)
-        for model, file in zip(models, held_out, strict=True)
+        _measure(model, own, kinds, known, data, groups, runs) for model, own in zip(models, found, strict=True)
     )
     return Report(subjects, collect(packages=RUNTIME_PACKAGES, started=started))
+
+
+def _held_out(path: Path) -> dict[str, Any]:
+    """What of `train confidence` is reported; LeukoliteError when the file is none of it."""
+    fields = read_json(path, what="what `train confidence` wrote")
+    if missing := [name for name in _HELD_OUT if name not in fields]:
+        raise LeukoliteError(
+            expected=f"what `train confidence` wrote at {show(path)}",
+            found=f"no {', '.join(missing)}",
+            remedy="make it again: python -m train confidence",
+        )
+    return {name: fields[name] for name in _HELD_OUT}
 
 
 def _kinds(data: Path) -> Iterator[tuple[str, bool, list[Named]]]:
@@ -158,8 +174,7 @@ def _measure(
             "ece": report.ece,
             "selective": report.selective,
         },
-        held_out={name: held_out[name] for name in ("temperature", "abstain_below", "coverage", "accuracy", "ece")}
-        | {name: held_out[name] for name in ("accuracy_when_answered", "curve", "mean_of_blind_towers")},
+        held_out=held_out,
         kinds=tuple(_kind(classifier, explainer, model, scores, *kind) for kind in kinds),
         unchecked_ms=tuple(plain_ms),
         classify_ms=tuple(checked_ms),

@@ -86,10 +86,14 @@ def _pytest(options: Sequence[str], *, advance: Advance) -> tuple[int, list[str]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
-        for line in process.stdout or ():
-            lines.append(line.rstrip("\n"))
-            if " PASSED" in line:
-                advance(note=line.partition("::")[2].partition(" ")[0])
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip("\n"))
+                if " PASSED" in line:
+                    advance(note=line.partition("::")[2].partition(" ")[0])
+        except BaseException:
+            process.terminate()  # else it is waited for, and measures on
+            raise
     return process.returncode, lines
 
 

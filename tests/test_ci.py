@@ -205,6 +205,21 @@ def test_the_action_gates_models_and_reports(action):
     assert "verdict=INCONCLUSIVE" in (action.folder / "GITHUB_OUTPUT").read_text()
 
 
+def test_the_candidate_of_an_earlier_run_can_be_the_reference_of_the_next(action):
+    from tests.edge_runtime.gate.made import made
+
+    out = action.folder / "leukolite-gate"
+    out.mkdir()
+    made(950, 950, 950).save(out / "candidate.json")
+    made(950, 860, 950).save(action.folder / "worse.json")  # above every minimum: only a reference tells
+    done = action.run(candidate="worse.json", reference="leukolite-gate/candidate.json")
+    assert done.returncode == FAILED, done.stderr
+    assert "verdict=FAIL" in (action.folder / "GITHUB_OUTPUT").read_text()
+    again = action.run(candidate="leukolite-gate/candidate.json", reference="leukolite-gate/reference.json")
+    assert again.returncode == FAILED, again.stderr
+    assert {path.name for path in out.glob("*.json")} == {"candidate.json", "reference.json", "verdict.json"}
+
+
 def test_the_action_takes_no_name_for_a_command(action):
     done = action.run(candidate="$(touch hacked); touch hacked.tflite", reference="`touch hacked`.json", data="images")
     assert done.returncode != 0

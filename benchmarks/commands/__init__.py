@@ -1,13 +1,16 @@
 """The commands of `python -m benchmarks`, a module for each group of them; `add` registers a module's commands."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from edge_runtime.command import DONE, FAILED, note
+from edge_runtime.command import DONE, FAILED, note, reader_may_go
+from edge_runtime.errors import LeukoliteError, show
 
 PROG = "benchmarks"
+_PICTURES = (".png", ".jpg")
 
 
 def count(text: str) -> int:
@@ -15,6 +18,47 @@ def count(text: str) -> int:
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """The type of an option that says where random numbers start."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return int(text)
+
+
+def output(text: str) -> Path:
+    """The type of an option that names a file to be written after minutes of work: refused now where it cannot be."""
+    path = Path(os.path.realpath(text))
+    folder = next(each for each in path.parents if os.path.exists(each))
+    special = os.path.exists(path) and not path.is_file()  # as /dev/null, which is written to and never replaced
+    if path.is_dir() or not (special or (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK))):
+        raise LeukoliteError(
+            expected=f"to be able to write {show(text)}",
+            found="a folder there" if path.is_dir() else f"no permission to write in {show(folder)}",
+            remedy="name a file in a folder that you may write to",
+        )
+    return Path(text)
+
+
+def illustrated(text: str) -> Path:
+    """The type of such an option of a command that writes a picture beside the file, of the same name."""
+    if Path(text).suffix in _PICTURES:
+        raise argparse.ArgumentTypeError(f"{show(text)} is the name of the picture beside it")
+    return output(text)
+
+
+def page(*names: str) -> Callable[[str], str]:
+    """The type of an option that names a page with these figures, to be updated after minutes of work."""
+
+    def ready(text: str) -> str:
+        from benchmarks import readme
+
+        readme.check(text, names)
+        output(text)
+        return text
+
+    return ready
 
 
 def publish(text: str, *, page: str | Path | None, name: str) -> None:
@@ -26,7 +70,14 @@ def publish(text: str, *, page: str | Path | None, name: str) -> None:
 
     if page:
         readme.update(page, name, text)
-    sys.stdout.write(text)
+    say(text)
+
+
+def say(text: str) -> None:
+    """Print a result whose files and status count all the same where its reader has gone."""
+    with reader_may_go():
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def settle(shortfalls: Iterable[str]) -> int:

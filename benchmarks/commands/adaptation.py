@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import PROG, publish, settle
+from benchmarks.commands import PROG, count, output, page, publish, settle
 from benchmarks.config import Settings
 from edge_runtime.command import Parser
 
@@ -15,9 +15,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     adapt.add_argument("--models", nargs="+", type=Path, default=shipped, metavar="MODEL", help="default: shipped")
     adapt.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set with TRAIN and TEST")
     adapt.add_argument("--groups", required=True, type=Path, metavar="FILE.csv", help="which images show the same cell")
-    adapt.add_argument("--microscopes", type=int, default=5, metavar="N", help="default: 5")
-    adapt.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="write all trials there")
-    adapt.add_argument("--readme", metavar="FILE", help="update its figure `adapt`")
+    adapt.add_argument("--microscopes", type=count, default=5, metavar="N", help="default: 5")
+    adapt.add_argument("--out", required=True, type=output, metavar="FILE.json", help="write all trials there")
+    adapt.add_argument("--readme", type=page("adapt"), metavar="FILE", help="update its figure `adapt`")
     adapt.set_defaults(call=_adapt)
 
 

@@ -4,19 +4,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.commands import PROG, settle
+from benchmarks.commands import PROG, count, illustrated, say, settle
 from edge_runtime.command import DONE, Parser, note
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register these commands."""
     bulk = commands.add_parser("bulk", help="measure `leukolite bulk` against `leukolite classify` (half an hour)")
-    bulk.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
-    bulk.add_argument("--images", type=int, default=100_000, metavar="N", help="draw so many (default: 100000)")
+    bulk.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, its curve as FILE.png"
+    )
+    bulk.add_argument("--images", type=count, default=100_000, metavar="N", help="draw so many (default: 100000)")
     bulk.add_argument("--data", type=Path, metavar="DIR", help="take the images of this folder instead")
-    bulk.add_argument("--actors", type=int, default=2, metavar="N")
-    bulk.add_argument("--shard-size", type=int, default=1000, metavar="N")
-    bulk.add_argument("--repeats", type=int, default=3, metavar="N", help="pairs of runs (default: 3)")
+    bulk.add_argument("--actors", type=count, default=2, metavar="N")
+    bulk.add_argument("--shard-size", type=count, default=1000, metavar="N")
+    bulk.add_argument("--repeats", type=count, default=3, metavar="N", help="pairs of runs (default: 3)")
     bulk.add_argument("--scratch", type=Path, metavar="DIR", help="for images and outputs (default: temporary)")
     bulk.set_defaults(call=_bulk)
 
@@ -45,7 +47,7 @@ def _bulk(args: argparse.Namespace) -> int:
     report = bulk.measure(settings, tell=lambda text: note(PROG, text))
     rates.save(report, args.out)
     rates.draw(report, args.out.with_suffix(".png"))
-    sys.stdout.write(rates.to_markdown(report))
+    say(rates.to_markdown(report))
     return settle(rates.shortfalls(report))
 
 

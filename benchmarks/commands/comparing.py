@@ -1,9 +1,8 @@
 """Compare runs of the suite, and show by simulation how often that errs."""
 
 import argparse
-import sys
 
-from benchmarks.commands import PROG, publish, settle
+from benchmarks.commands import PROG, count, output, page, publish, say, seed, settle
 from edge_runtime.command import DONE, Parser, note
 
 
@@ -19,16 +18,18 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     compare.set_defaults(call=_compare)
 
     noise = commands.add_parser("noise", help="keep the noise of a run of one model, for `error-rates`")
-    noise.add_argument("run", metavar="RUN.json", help="a run of many repetitions (`run --repetitions 24`)")
+    noise.add_argument(
+        "run", metavar="RUN.json", help="a run of many repetitions (`run --bundle MODEL --repetitions 24`)"
+    )
     noise.add_argument("--out", required=True, metavar="FILE.npz")
     noise.set_defaults(call=_noise)
 
     rates = commands.add_parser("error-rates", help="simulate how often comparisons err (minutes)")
     rates.add_argument("--noise", metavar="FILE.npz", help="default: the one in the checkout")
-    rates.add_argument("--repeats", type=int, default=100, metavar="N", help="draw each case so often (default: 100)")
-    rates.add_argument("--seed", type=int, default=1)
-    rates.add_argument("--out", required=True, metavar="FILE.json")
-    rates.add_argument("--readme", metavar="FILE", help="update its figure `error-rates`")
+    rates.add_argument("--repeats", type=count, default=100, metavar="N", help="draw each case so often (default: 100)")
+    rates.add_argument("--seed", type=seed, default=1)
+    rates.add_argument("--out", required=True, type=output, metavar="FILE.json")
+    rates.add_argument("--readme", type=page("error-rates"), metavar="FILE", help="update its figure `error-rates`")
     rates.set_defaults(call=_error_rates)
 
     workload = commands.add_parser("workload", help="write the network of the reference workload")
@@ -47,7 +48,7 @@ def _compare(args: argparse.Namespace) -> int:
     differences = comparison.compare(old, new)
     if args.json:
         write_json(args.json, {"schema_version": 1, "differences": [each.to_json() for each in differences]})
-    sys.stdout.write(verdicts.to_markdown(differences))
+    say(verdicts.to_markdown(differences))
     for caveat in verdicts.caveats(old, new):
         note(PROG, caveat)
     return settle(verdicts.too_slow(differences, limit))

@@ -1,9 +1,8 @@
 """Try the gate: damaged models through it, and its errors by simulation."""
 
 import argparse
-from pathlib import Path
 
-from benchmarks.commands import publish, settle
+from benchmarks.commands import count, illustrated, output, page, publish, settle
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser
 
@@ -18,15 +17,17 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     campaign.add_argument("--reference", required=True, metavar="EVAL.json", help="EvalReport to compare mutants with")
     campaign.add_argument("--data", required=True, metavar="DIR", help="data set whose TEST images are classified")
     campaign.add_argument("--groups", required=True, metavar="FILE.csv", help="which images show the same cell")
-    campaign.add_argument("--out", required=True, metavar="FILE.json")
-    campaign.add_argument("--per-kind", type=int, metavar="N", help="so many of each kind of damage only")
-    campaign.add_argument("--readme", metavar="FILE", help="update its figure `mutations`")
+    campaign.add_argument("--out", required=True, type=output, metavar="FILE.json")
+    campaign.add_argument("--per-kind", type=count, metavar="N", help="so many of each kind of damage only")
+    campaign.add_argument("--readme", type=page("mutations"), metavar="FILE", help="update its figure `mutations`")
     campaign.set_defaults(call=_mutations)
 
     power = commands.add_parser("power", help="simulate how often the gate errs (minutes)")
-    power.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curves as FILE.png")
-    power.add_argument("--repeats", type=int, default=200, metavar="N", help="draw each case so often (default: 200)")
-    power.add_argument("--readme", metavar="FILE", help="update its figure `power`")
+    power.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, its curves as FILE.png"
+    )
+    power.add_argument("--repeats", type=count, default=200, metavar="N", help="draw each case so often (default: 200)")
+    power.add_argument("--readme", type=page("power"), metavar="FILE", help="update its figure `power`")
     power.set_defaults(call=_power)
 
     mutant = commands.add_parser("mutant", help="write one damaged copy of a model")

@@ -1,10 +1,9 @@
 """Count instructions on emulated boards, and gate them."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from benchmarks.commands import PROG
+from benchmarks.commands import PROG, say
 from edge_runtime.command import DONE, FAILED, INCONCLUSIVE, Parser, note
 
 UPDATE_RUNS = 3
@@ -47,7 +46,7 @@ def _instructions(args: argparse.Namespace) -> int:
         folder=args.work,
         tell=lambda text: note(PROG, text),
     )
-    sys.stdout.write(counts.to_markdown(found))
+    say(counts.to_markdown(found))
     if args.update:
         for each in found:
             instructions.check_repeatable(each)

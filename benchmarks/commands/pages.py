@@ -103,7 +103,7 @@ def _figure(args: argparse.Namespace) -> int:
     """Update one figure of a page."""
     from benchmarks import readme
 
-    readme.update(args.readme, args.name, args.markdown.read_text(encoding="utf-8"))
+    readme.update(args.readme, args.name, readme.read(args.markdown, what="Markdown"))
     print(args.readme)
     return DONE
 

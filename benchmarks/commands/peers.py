@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.commands import PROG, count, publish, settle
+from benchmarks.commands import PROG, count, illustrated, page, publish, seed, settle
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser, note
 
@@ -36,8 +36,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     peers.add_argument(
         "--every", type=count, default=1, metavar="N", help="accuracy of each Nth TEST image (default: 1)"
     )
-    peers.add_argument("--out", type=Path, metavar="FILE.json", help="write all figures there, beside it FILE.png")
-    peers.add_argument("--readme", metavar="FILE", help="update its figure `peers`")
+    peers.add_argument(
+        "--out", type=illustrated, metavar="FILE.json", help="write all figures there, beside it FILE.png"
+    )
+    peers.add_argument("--readme", type=page("peers"), metavar="FILE", help="update its figure `peers`")
     peers.set_defaults(call=_peers)
 
     mobilenets = commands.add_parser(
@@ -48,7 +50,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     mobilenets.add_argument("--groups", type=Path, metavar="FILE.csv", help="for balanced calibration")
     mobilenets.add_argument("--out", required=True, type=Path, metavar="DIR", help="two .tflite of each network")
     mobilenets.add_argument("--epochs", type=count, default=8, metavar="N", help="default: 8")
-    mobilenets.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
+    mobilenets.add_argument("--seed", type=seed, default=1, metavar="N", help="default: 1")
     mobilenets.set_defaults(call=_mobilenets)
 
 

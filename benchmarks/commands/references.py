@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.commands import say
 from edge_runtime.command import DONE, Parser
 
 
@@ -31,7 +32,7 @@ def _board(args: argparse.Namespace) -> int:
         print(boards.add(run, folder))
         return DONE
     status, text = boards.compare(run, source=args.result, folder=folder)
-    print(f"{run.board}, {run.key}: {text}")
+    say(f"{run.board}, {run.key}: {text}\n")
     return status
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import publish, settle
+from benchmarks.commands import count, illustrated, page, publish, settle
 from edge_runtime.command import Parser
 
 
@@ -16,9 +16,11 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     refusals.add_argument("--data", required=True, type=Path, metavar="DIR", help="root of the whole data set")
     refusals.add_argument("--groups", required=True, metavar="FILE.csv", help="which images show the same cell")
-    refusals.add_argument("--runs", type=int, default=50, metavar="N", help="of each timed picture (default: 50)")
-    refusals.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, curves as FILE.png")
-    refusals.add_argument("--readme", metavar="FILE", help="update its figure `refusals`")
+    refusals.add_argument("--runs", type=count, default=50, metavar="N", help="of each timed picture (default: 50)")
+    refusals.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, curves as FILE.png"
+    )
+    refusals.add_argument("--readme", type=page("refusals"), metavar="FILE", help="update its figure `refusals`")
     refusals.set_defaults(call=_refusals, parser=refusals)
 
 

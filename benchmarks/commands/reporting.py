@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import PROG
+from benchmarks.commands import PROG, output, page
 from edge_runtime.command import DONE, Parser, note
 
 
@@ -16,12 +16,17 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--results", required=True, nargs="+", metavar="RUN.json", help="what `python -m benchmarks run` wrote"
     )
     report.add_argument("--history", metavar="DIR", help="show how figures went, from what `store` keeps there")
-    report.add_argument("--html", metavar="FILE", help="one page, pictures included, that needs no other file")
-    report.add_argument("--markdown", metavar="FILE", help="the same without pictures")
     report.add_argument(
-        "--github-action-benchmark", metavar="FILE", help="a list for that action's tool customSmallerIsBetter"
+        "--html", type=output, metavar="FILE", help="one page, pictures included, that needs no other file"
     )
-    report.add_argument("--readme", metavar="FILE", help="update its figure `latency`")
+    report.add_argument("--markdown", type=output, metavar="FILE", help="the same without pictures")
+    report.add_argument(
+        "--github-action-benchmark",
+        type=output,
+        metavar="FILE",
+        help="a list for that action's tool customSmallerIsBetter",
+    )
+    report.add_argument("--readme", type=page("latency"), metavar="FILE", help="update its figure `latency`")
     report.set_defaults(call=_report, parser=report)
 
     store = commands.add_parser(

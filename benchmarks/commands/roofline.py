@@ -4,10 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.commands import PROG
+from benchmarks.commands import PROG, illustrated, page
 from edge_runtime.command import DONE, Parser, note
 
 ROUNDS = 100
+FIGURES = tuple(f"roofline-{name}" for name in ("machine", "networks", "layers", "shapes", "candidates"))
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -18,7 +19,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Time each layer by itself, beside the most multiply-adds and bytes a second that LiteRT and numpy"
         " reach here; count each on emulated Raspberry Pis, and layers and networks that might be built.",
     )
-    roofline.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, a picture, FILE.png")
+    roofline.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, a picture, FILE.png"
+    )
     roofline.add_argument(
         "--models", nargs="+", type=Path, metavar="MODEL", help="int8 or float32 (default: shipped and cell view)"
     )
@@ -28,7 +31,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     roofline.add_argument(
         "--work", type=Path, default=Path("build/pi"), metavar="DIR", help="keep the emulated boards there"
     )
-    roofline.add_argument("--readme", metavar="FILE", help="update its figures `roofline...`")
+    roofline.add_argument("--readme", type=page(*FIGURES), metavar="FILE", help="update its figures `roofline...`")
     roofline.set_defaults(call=_roofline, parser=roofline)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import readme
-from benchmarks.commands import PROG, count, publish
+from benchmarks.commands import PROG, count, output, page, publish, seed
 from benchmarks.config import Settings
 from edge_runtime.command import DONE, Parser, note
 from edge_runtime.errors import LeukoliteError, show
@@ -43,11 +43,16 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     which.add_argument("--crossval", type=Path, metavar="DIR", help="what one --fold of this cross-validation held out")
     shifts.add_argument("--fold", type=int, metavar="N", help="of --crossval, from 0")
     shifts.add_argument("--kinds", nargs="+", metavar="KIND", help="default: all")
-    shifts.add_argument("--seed", type=int, default=1, help="of pictures and shifts (default: 1)")
-    shifts.add_argument("--out", type=Path, metavar="FILE.json", help="write all answers and curves there")
-    shifts.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the curves")
-    shifts.add_argument("--sheet", type=Path, metavar="FILE.jpg", help="draw what each shift looks like")
-    shifts.add_argument("--readme", metavar="FILE", help="update its figures `shifts` and `shift-levels`")
+    shifts.add_argument("--seed", type=seed, default=1, help="of pictures and shifts (default: 1)")
+    shifts.add_argument("--out", type=output, metavar="FILE.json", help="write all answers and curves there")
+    shifts.add_argument("--picture", type=output, metavar="FILE.png", help="draw the curves")
+    shifts.add_argument("--sheet", type=output, metavar="FILE.jpg", help="draw what each shift looks like")
+    shifts.add_argument(
+        "--readme",
+        type=page("shifts", "shift-levels"),
+        metavar="FILE",
+        help="update its figures `shifts` and `shift-levels`",
+    )
     shifts.set_defaults(call=_shifts)
 
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.commands import PROG, publish, settle
+from benchmarks.commands import PROG, illustrated, output, page, publish, say, seed, settle
 from benchmarks.config import PRESETS, Settings, numbers
 from edge_runtime.command import DONE, Parser, note
 
@@ -24,8 +24,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     suite.add_argument(
         "--data", type=Path, metavar="DIR", help="data set whose first TEST image is used (or generated)"
     )
-    suite.add_argument("--out", required=True, metavar="FILE.json", help="write pytest-benchmark's JSON there")
-    suite.add_argument("--table", metavar="FILE.md", help="write the table there as well")
+    suite.add_argument(
+        "--out", required=True, type=output, metavar="FILE.json", help="write pytest-benchmark's JSON there"
+    )
+    suite.add_argument("--table", type=output, metavar="FILE.md", help="write the table there as well")
     suite.add_argument("--num-threads", type=int, default=defaults.num_threads, metavar="N")
     suite.add_argument("--more-threads", default="2,4", metavar="N,...", help="invoke and end to end with these too")
     suite.add_argument("--num-runs", type=int, metavar="N", help="at least as many; the preset's")
@@ -38,22 +40,24 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
     rate = commands.add_parser("input", help="measure the training's input pipeline by itself")
     rate.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set whose TRAIN images are read")
-    rate.add_argument("--out", required=True, metavar="FILE.json", help="write all samples there")
-    rate.add_argument("--table", metavar="FILE.md", help="write the table there as well")
+    rate.add_argument("--out", required=True, type=output, metavar="FILE.json", help="write all samples there")
+    rate.add_argument("--table", type=output, metavar="FILE.md", help="write the table there as well")
     rate.add_argument("--history", type=Path, metavar="FILE.csv", help="a training's, for how long it waited for input")
-    rate.add_argument("--readme", metavar="FILE", help="update its figure `input`")
+    rate.add_argument("--readme", type=page("input"), metavar="FILE", help="update its figure `input`")
     rate.add_argument("--rounds", type=int, default=5, metavar="N", help="measure everything N times (default: 5)")
     rate.add_argument("--seconds", type=float, default=2.0, metavar="S", help="for so long each (default: 2)")
     rate.set_defaults(call=_input)
 
     memory = commands.add_parser("memory", help="measure a training epoch's memory with few and with many images")
     memory.add_argument("--images", type=numbers, default=(3000, 12_000, 40_000, 120_000), metavar="N,...")
-    memory.add_argument("--out", required=True, type=Path, metavar="FILE.json", help="beside it, its curve as FILE.png")
+    memory.add_argument(
+        "--out", required=True, type=illustrated, metavar="FILE.json", help="beside it, its curve as FILE.png"
+    )
     memory.add_argument("--work", type=Path, default=Path("build/memory"), metavar="DIR", help="keep smears there")
     memory.add_argument("--train-options", default="", metavar="OPTIONS", help="more for `python -m train float`")
-    memory.add_argument("--seed", type=int, default=1, help="of the smears (default: 1)")
+    memory.add_argument("--seed", type=seed, default=1, help="of the smears (default: 1)")
     memory.add_argument("--fresh", action="store_true", help="measure again what FILE.json holds already")
-    memory.add_argument("--readme", metavar="FILE", help="update its figure `memory`")
+    memory.add_argument("--readme", type=page("memory"), metavar="FILE", help="update its figure `memory`")
     memory.set_defaults(call=_memory)
 
 
@@ -102,7 +106,7 @@ def _sustain(args: argparse.Namespace, settings: Settings) -> int:
     text = sustained.to_markdown(result)
     if args.table:
         write_atomic(args.table, [text.encode()])
-    sys.stdout.write(text)
+    say(text)
     return settle(f"void, because the board slowed down: {cause}" for cause in result.invalid_because)
 
 

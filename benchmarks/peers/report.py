@@ -59,6 +59,7 @@ class Row:
 
 
 _TIMES = ("invoke", "end_to_end")
+_ABOUT = {"pictures", "block", "repeats", "unit", "tested"}
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,11 @@ class Report:
         try:
             if fields.pop("schema_version") != SCHEMA_VERSION:
                 raise ValueError("another schema")
-            return cls(**{**fields, "rows": [Row.from_json(row) for row in fields["rows"]]})
-        except (KeyError, TypeError, ValueError) as error:
+            report = cls(**{**fields, "rows": [Row.from_json(row) for row in fields["rows"]]})
+            if not report.rows or not report.about.keys() >= _ABOUT:
+                raise ValueError(f"{len(report.rows)} rows, about {', '.join(report.about)}")
+            return report
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LeukoliteError(
                 expected=f"a report of `benchmarks peers` at {show(path)}",
                 found=f"something else ({type(error).__name__}: {error})",

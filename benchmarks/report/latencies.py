@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks import tabulated
 from benchmarks.config import NO_ROLE, STAGES
 from benchmarks.report.drawing import Bar, Stack, bars, stacks
-from benchmarks.report.runs import END_TO_END, INVOKE, Line, Runs
+from benchmarks.report.runs import END_TO_END, INVOKE, RUNTIME, Line, Runs
 from benchmarks.report.section import Section, Table
 from benchmarks.stability import findings
 
@@ -123,9 +123,9 @@ def _bar(runs: Runs, line: Line, figures: tuple[float, float, float], *, said: s
 
 def _row_name(line: Line) -> str:
     """A model with its threads and batch, where there is more than one of them."""
-    _, role, threads, batch = line.measurement.key
+    _, _, threads, batch = line.measurement.key
     more = [f"{threads} threads"] * (threads > 1) + [f"batch {batch}"] * (batch > 1)
-    return ", ".join([line.model if role != NO_ROLE else "the runtime", *more])
+    return ", ".join([RUNTIME if line.model == NO_ROLE else line.model, *more])
 
 
 def _of(runs: Runs, stage: str) -> list[Line]:

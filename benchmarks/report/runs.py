@@ -11,6 +11,7 @@ from benchmarks.latency import Measurement, Suite, load_suite
 from edge_runtime.errors import LeukoliteError, show
 
 END_TO_END, INVOKE = "end_to_end", "invoke"
+RUNTIME = "the runtime"
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,18 @@ class Runs:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """All measurements, run after run. A model that several runs call alike has its run's name behind its own."""
-        roles = [{each.role for each in suite.measurements if each.role != NO_ROLE} for suite in self.suites.values()]
+        """All measurements, run after run. A model that several runs call alike has its run's name behind its own.
+
+        So has what is measured without one, as `RUNTIME`.
+        """
+        roles = [{each.role for each in suite.measurements} for suite in self.suites.values()]
         shared = {role for at, own in enumerate(roles) for role in own if any(role in other for other in roles[:at])}
+        called = {NO_ROLE: RUNTIME}
         return [
             Line(
-                f"{measurement.role} ({name})" if measurement.role in shared else measurement.role,
+                f"{called.get(measurement.role, measurement.role)} ({name})"
+                if measurement.role in shared
+                else measurement.role,
                 measurement,
                 suite.machine_state["cpus"] or 1,
             )

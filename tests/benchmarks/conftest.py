@@ -1,6 +1,8 @@
 """Files that the other stages leave, made up: EvalReports, a gate verdict and a benchmark run with known medians."""
 
+import io
 import json
+import sys
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,21 @@ def left(tmp_path: Path, evaluation: Callable[..., EvalReport], run_file: Callab
     run_file()
     files.history.write_text("epoch,loss\n1,1.38629\n2,0.5\n")
     return files
+
+
+@pytest.fixture
+def lose_reader(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """To be called in a test, whose standard output is a pipe without a reader from then on."""
+
+    def gone(text: str) -> int:
+        raise BrokenPipeError
+
+    def lose() -> None:
+        output = io.StringIO()
+        output.write = gone  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stdout", output)
+
+    return lose
 
 
 @pytest.fixture

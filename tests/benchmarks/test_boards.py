@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,9 @@ def emulate(value):
         (lambda value: value.update(valid=False, invalid_because=["throttled meanwhile"]), "got throttled meanwhile"),
         (lambda value: value.update(schema_version=99), "schema 99"),
         (lambda value: value.pop("latency"), "KeyError"),
-        (lambda value: value["latency"].update(median_ms=0), "ZeroDivisionError"),
+        (lambda value: value["latency"].update(median_ms=0), "a median of 0.0 ms"),
+        (lambda value: value["end_to_end"].update(median_ms=math.nan), "a median of nan ms"),
+        (lambda value: value["end_to_end"].update(p95_ms=math.inf), "and inf"),
         (lambda value: value.update(machine=[]), "TypeError"),
         (emulate, "an emulator tells nothing about time"),
     ],
@@ -134,3 +137,23 @@ def test_counts_of_an_emulated_board_are_no_reference_of_times(result, board, tm
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "raspberry-pi-4-model-b-rev-1-4.json").write_text('{"emulated": true, "runs": 3}')
     assert board(result())[0] == board(result(), "--add")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kept: kept.update(schema_version=0),
+        lambda kept: kept.update(runs=[]),
+        lambda kept: kept["runs"].update({"field int8_ptq, 1 thread": {}}),
+        lambda kept: kept["runs"]["field int8_ptq, 1 thread"]["end_to_end"].update(median_ms=math.nan),
+        lambda kept: kept["runs"]["field int8_ptq, 1 thread"].pop("versions"),
+    ],
+)
+def test_a_broken_reference_is_named(result, board, change):
+    path = Path(board(result(), "--add")[1])
+    kept = json.loads(path.read_text())
+    change(kept)
+    path.write_text(json.dumps(kept))
+    status, line = board(result())
+    assert status == 2
+    assert f"expected runs of a real board in {path}, got " in line

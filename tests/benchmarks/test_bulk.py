@@ -12,6 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.bulk import Settings, measure
 from edge_runtime.bulk.plan import shard_name
 from edge_runtime.bulk.results import to_parquet
+from edge_runtime.command import Terminated
 from edge_runtime.prediction import Prediction, failed
 from tests import cluster
 from tests.benchmarks.test_rates import report
@@ -130,6 +131,12 @@ def test_a_command_that_fails_ends_the_benchmark(fake, images, tmp_path, refused
         measure(settings(images, tmp_path))
 
 
+def test_too_few_shards_to_measure_a_rate_are_refused_before_the_work(images, tmp_path, monkeypatch, refused):
+    monkeypatch.setattr(bulk, "_timed", lambda *given, **options: pytest.fail("it measured first"))
+    with refused("at least 3 shards to measure a rate, got 2 of 10 images; take more"):
+        measure(settings(images, tmp_path, shard_size=10))
+
+
 def test_smears_are_drawn_by_the_command_of_train(tmp_path):
     images = list(bulk.generate(tmp_path / "smears", images=19, tell=print).rglob("*.jpeg"))
     assert 19 <= len(images) <= 24
@@ -146,3 +153,14 @@ def test_the_command_fails_when_a_promise_is_not_kept(tmp_path, monkeypatch, cap
     assert ("less than 1.6" in errors) == bool(status)
     assert json.loads((tmp_path / "bulk.json").read_text())["rates"]["bulk_steady"] == pytest.approx(rate)
     assert (tmp_path / "bulk.png").exists()
+
+
+def test_what_is_measured_ends_with_the_command(tmp_path, monkeypatch):
+    def interrupt(process, images):
+        raise Terminated
+
+    monkeypatch.setattr(bulk, "SAMPLE_EVERY_S", 0.02)
+    code = f"import time; time.sleep(5); open({str(tmp_path / 'ended')!r}, 'w')"
+    with pytest.raises(Terminated):
+        bulk._timed([sys.executable, "-c", code], watch=interrupt)
+    assert not (tmp_path / "ended").exists()

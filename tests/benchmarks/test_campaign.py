@@ -113,6 +113,13 @@ def test_a_reference_on_other_images_is_refused(colors, bundle, leukolite_report
         campaign.Bench(settings)
 
 
+def test_what_cannot_be_read_is_one_line_and_not_the_processes_tracebacks(colors, bundle, tmp_path, refused, capfd):
+    settings = Settings(str(bundle), str(tmp_path / "none.json"), str(colors), str(tmp_path / "g.csv"), processes=1)
+    with refused(r".*g\.csv"):
+        campaign.run(settings)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.fixture
 def leukolite_report(colors, bundle, tmp_path) -> Path:
     """An EvalReport of the tiny model on the colours."""

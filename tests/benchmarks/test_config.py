@@ -43,6 +43,7 @@ def test_bundles_may_be_given_names(given, role, file):
         ((None, None, []), "got none; name some with --bundle"),
         ((Path("a"), None, [Path("leukolite-int8.tflite")]), "got two named int8; name one as NAME=FILE"),
         ((None, None, [Path("a/m.tflite"), Path("b/m.tflite")]), "got two named m; name one as NAME=FILE"),
+        ((None, None, [Path("none=a.tflite")]), "got one named none, as what is measured without a model; name it as"),
     ],
 )
 def test_bundles_that_cannot_be_told_apart_are_refused(refused, bundles, match):

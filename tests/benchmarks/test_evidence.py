@@ -7,6 +7,7 @@ from benchmarks import evidence
 from edge_runtime.files import write_json
 from edge_runtime.gate import judge
 from edge_runtime.report import load_report
+from tests.benchmarks.conftest import benchmark_run
 
 
 def gather(left, **changes):
@@ -36,6 +37,13 @@ def test_reports_on_other_images_are_refused(left, evaluation, refused):
 def test_latencies_of_another_model_are_refused(left, evaluation, refused):
     evaluation("int8_qat", model="another").save(left.int8)
     with refused("latencies of the int8 model"):
+        gather(left)
+
+
+@pytest.mark.parametrize("role", ["int8", "float32"])
+def test_a_run_without_one_of_the_models_is_refused(left, run_file, refused, role):
+    run_file(benchmarks=[each for each in benchmark_run()["benchmarks"] if each["extra_info"]["role"] != role])
+    with refused(f"latencies of the models int8 and float32 in .*run.json, got none of {role}; run"):
         gather(left)
 
 

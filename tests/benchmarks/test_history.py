@@ -74,6 +74,15 @@ def test_nothing_is_replaced_and_nothing_written_when_one_differs(tmp_path, refu
     assert path.read_bytes() == before
 
 
+def test_two_runs_of_a_commit_on_a_machine_are_not_stored_as_one(suite, tmp_path, refused):
+    entries = [history.of_run(suite(entry([ratio, ratio])), source="") for ratio in (1.0, 2.0)]
+    with refused(
+        "one entry for each machine or board and commit, got 2 for ratios-a-cpu-4-processors-.*json; choose one"
+    ):
+        history.store(entries, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -1,6 +1,7 @@
 """Turns between calls and the workload, by a clock that only the two of them move."""
 
 import json
+import math
 
 import pytest
 
@@ -126,6 +127,9 @@ def test_json_there_and_back():
         {"visits": [{"integer": [1.0]}] * 3},
         {"visits": [dict.fromkeys(PARTS, (0.0,))] * 3},
         {"visits": [dict.fromkeys(PARTS, ())] * 3},
+        {"visits": [dict.fromkeys(PARTS, (0.25, math.nan))] * 3},
+        {"visits": [dict.fromkeys(PARTS, (0.25, math.inf))] * 3},
+        {"loops": 0},
         {"before": {}},
     ],
 )

@@ -60,7 +60,15 @@ def test_another_schema_is_refused(run_file, tmp_path, refused, changes, schema)
         {"benchmarks": [entry([1.0], accuracy=0.9)]},
         {"benchmarks": [entry([1.0], accuracy={"accuracy": 1.9, "accuracy_ci95_by_source": None})]},
         {"benchmarks": [entry([1.0], accuracy={"accuracy": 0.9, "accuracy_ci95_by_source": [0.1]})]},
+        {"benchmarks": [entry([1.0], batch=0)]},
+        {"benchmarks": [entry([1.0], batch=float("nan"))]},
+        {"benchmarks": [entry([1.0], threads=[1])]},
+        {"benchmarks": [entry([1.0]), entry([2.0])]},
+        {"machine_state": {"cpus": "two", "load_1min_at_start": 0.1}},
+        {"machine_state": {"cpus": 2, "load_1min_at_start": float("nan")}},
         {"provenance": 3},
+        {"provenance": {"platform": None}},
+        {"provenance": {"packages": "numpy"}},
     ],
 )
 def test_a_run_without_measurements_or_of_others_is_refused(run_file, refused, changes):

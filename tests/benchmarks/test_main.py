@@ -96,7 +96,36 @@ def test_bad_input_is_one_line(argv, capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("argv", [[], ["nothing"], ["run"], ["run", "--out", "x", "--num-runs", "many"]])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_figure_that_cannot_be_read_is_named(readme, tmp_path, capsys, content):
+    path = tmp_path / "figure.md"
+    if content:
+        path.write_bytes(content)
+    assert main(["figure", "--name", "seeds", "--markdown", str(path), "--readme", str(readme)]) == 2
+    assert f"expected Markdown at {path}, got " in one_error(capsys)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["nothing"],
+        ["run"],
+        ["run", "--out", "x", "--num-runs", "many"],
+        ["error-rates", "--out", "x", "--repeats", "0"],
+        ["error-rates", "--out", "x", "--seed", "-1"],
+        ["power", "--out", "x", "--repeats", "0"],
+        ["shifts", "--data", "x", "--seed", "-1"],
+        ["pipeline", "--data", "x", "--out", "x", "--images", "0"],
+        ["start", "--out", "x", "--rounds", "0"],
+        ["cores", "--data", "x", "--out", "x", "--rounds", "-1"],
+        ["explain", "--data", "x", "--out", "x", "--runs", "0"],
+        ["adapt", "--data", "x", "--groups", "x", "--out", "x", "--microscopes", "0"],
+        ["mutations", "--reference", "x", "--data", "x", "--groups", "x", "--out", "x", "--per-kind", "0"],
+        ["refusals", "--models", "x", "--confidence", "x", "--data", "x", "--groups", "x", "--out", "x", "--runs", "0"],
+        ["bulk", "--out", "x", "--repeats", "0"],
+    ],
+)
 def test_usage_is_one_line(argv, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(argv)

@@ -38,6 +38,21 @@ def test_command_keeps_a_run(tmp_path, capsys):
         assert all((each.visits == 0.25).all() and each.visits.shape == (2, len(PARTS)) for each in own)
 
 
+def test_of_several_threads_and_batches_the_noise_of_one_is_kept(tmp_path):
+    entries = [entry([1.0, 2.0], stage=stage) for stage in noise.STAGES_KEPT]
+    others = [entry([8.0, 9.0], threads=4), entry([8.0, 9.0], batch=8)]
+    save(run(*entries, *others), tmp_path / "run.json")
+    (first, _) = noise.keep(load_suite(tmp_path / "run.json"))["invoke"]
+    assert float(first.samples[0]) == pytest.approx(0.75, rel=1e-3)
+
+
+def test_noise_of_several_models_is_not_taken_for_that_of_one(tmp_path, refused):
+    entries = [entry([1.0, 2.0], stage=stage, role=role) for stage in noise.STAGES_KEPT for role in ("int8", "a")]
+    save(run(*entries), tmp_path / "run.json")
+    with refused("a run of one model with .*, got decode, decode, invoke, invoke, end_to_end, end_to_end; measure"):
+        noise.keep(load_suite(tmp_path / "run.json"))
+
+
 def test_many_samples_are_thinned_alike_in_long_and_short_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(noise, "_SAMPLES_KEPT", 4)
     entries = [entry([1.0, 1.0], stage=stage) for stage in noise.STAGES_KEPT]
@@ -52,7 +67,7 @@ def test_many_samples_are_thinned_alike_in_long_and_short_blocks(tmp_path, monke
 def test_a_run_with_too_little_noise_is_refused(tmp_path, refused):
     for entries in ([entry([1.0, 2.0])], [entry([1.0], stage=stage) for stage in noise.STAGES_KEPT]):
         save(run(*entries), tmp_path / "run.json")
-        with refused("a run with decode, invoke, end_to_end in several repetitions"):
+        with refused("a run of one model with decode, invoke, end_to_end on one thread in several repetitions"):
             noise.keep(load_suite(tmp_path / "run.json"))
 
 

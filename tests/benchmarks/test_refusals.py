@@ -9,7 +9,7 @@ from benchmarks import unfit
 from benchmarks.__main__ import main
 from benchmarks.novelty import Novelty, auroc
 from benchmarks.readme import is_current
-from benchmarks.refusals import Kind, Report, Subject
+from benchmarks.refusals import Kind, Report, Subject, measure
 from benchmarks.refusals_page import draw, shortfalls, to_markdown
 from edge_runtime.image import decode
 from tests.fields import field
@@ -149,3 +149,9 @@ def test_page_shows_what_was_measured():
     assert is_current(ROOT / "docs" / "refusals.md", "refusals", to_markdown(found))
     # The default model's; the portable one's error is above the bound, which the page says.
     assert [line for line in shortfalls(found) if line.startswith("field view")] == []
+
+
+def test_files_of_something_else_are_refused_before_the_work(tmp_path, refused):
+    (tmp_path / "c.json").write_text(json.dumps({**HELD_OUT, "temperature": 2.5}))
+    with refused("what `train confidence` wrote at .*c.json, got no abstain_below; make it again"):
+        measure([tmp_path / "m"], [tmp_path / "c.json"], data=tmp_path / "none", groups=None, runs=1)

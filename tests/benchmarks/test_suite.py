@@ -10,6 +10,7 @@ import pytest
 from benchmarks import suite, tabulated
 from benchmarks.config import BATCH, FOLDER_IMAGES, NO_ROLE, ROLES, STAGES, Settings
 from benchmarks.latency import load_suite
+from edge_runtime.command import Terminated
 from tests import tiny_model
 
 QUICK = {"num_runs": 3, "min_seconds": 0.001, "warmup_seconds": 0.001, "process_runs": 2, "more_threads": ()}
@@ -100,6 +101,13 @@ def test_models_that_cannot_be_measured_are_refused(bundle, float_bundle, tmp_pa
             suite.run(Settings(int8_model=int8, float32_model=float32, **QUICK), out=tmp_path / "run.json")
 
 
+def test_plain_pytest_without_pytest_benchmark_is_refused():
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:benchmark"]
+    done = subprocess.run(command, cwd=suite.CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "expected pytest-benchmark to measure with, got none; install the extra" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
@@ -122,3 +130,16 @@ def test_plain_pytest_measures_or_fails(bundle, float_bundle, tmp_path, options,
         assert said in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert not out.exists() or out.stat().st_size == 0
+
+
+def test_what_is_measured_ends_with_the_command(tmp_path, monkeypatch):
+    def interrupt(**told):
+        raise Terminated
+
+    ended = tmp_path / "ended"
+    code = f"import time; print('a::test_a PASSED', flush=True); time.sleep(5); open({str(ended)!r}, 'w')"
+    (tmp_path / "pytest.py").write_text(code)  # in place of the real one, as it lies in the folder of the checkout
+    monkeypatch.setattr(suite, "CHECKOUT", tmp_path)
+    with pytest.raises(Terminated):
+        suite._pytest([], advance=interrupt)
+    assert not ended.exists()

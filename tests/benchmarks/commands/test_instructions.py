@@ -37,6 +37,14 @@ def test_what_was_made_the_reference_passes_and_growth_does_not(command, tmp_pat
     assert lines[1] == f"benchmarks: {reference.GREW}"
 
 
+def test_references_and_verdicts_need_no_reader(command, lose_reader, tmp_path):
+    lose_reader()
+    assert command("--update", counts=board())[0] == 0
+    assert (tmp_path / "kept" / "pi-4-emulated.json").exists()
+    status, _, lines = command("--check", counts=board(int8=model(invoke=5_100_000)))
+    assert (status, lines[-1]) == (1, f"benchmarks: {reference.GREW}")
+
+
 def test_status_3_where_nothing_can_be_said(command):
     command("--update", counts=board())
     status, _, lines = command("--check", "--board", "pi-4", counts=board(versions={"libc6": "3"}))

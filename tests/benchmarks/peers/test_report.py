@@ -46,7 +46,9 @@ def test_a_report_reads_as_it_was_written(tmp_path):
     assert Report.load(tmp_path / "r.json").shortfalls() == made.shortfalls()
 
 
-@pytest.mark.parametrize("change", [{"schema_version": 2}, {"rows": [{}]}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change", [{"schema_version": 2}, {"rows": [{}]}, {"rows": []}, {"about": {}}, {"about": []}, {"more": 1}]
+)
 def test_another_file_is_refused(tmp_path, refused, change):
     path = tmp_path / "r.json"
     path.write_text(json.dumps(report(OURS).to_json() | change))

@@ -1,6 +1,6 @@
 import json
 
-from benchmarks.report import action
+from benchmarks.report import action, runs
 from tests.benchmarks.counted import board, model
 
 FIELDS = ["name", "unit", "value", "range", "extra"]
@@ -18,6 +18,13 @@ def test_every_figure_in_the_fields_that_the_action_reads(whole):
     assert (ratio["value"], ratio["unit"], ratio["range"]) == (2.0, "reference workloads", "± 0")
     assert "median 1.5 ms" in ratio["extra"]
     assert named["size of cell"]["value"] == 30_000
+
+
+def test_figures_of_several_runs_have_different_names(results):
+    several = runs.load([results(name=name) for name in ("a.json", "b.json")])
+    names = [each["name"] for each in action.benchmarks(several, [])]
+    assert {"import of the runtime (a)", "import of the runtime (b)"} < set(names)
+    assert len(set(names)) == len(names)
 
 
 def test_what_is_unstable_is_said_beside_its_figure(whole):
