@@ -57,6 +57,39 @@ def write_atomic(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raise LeukoliteError unless `write_atomic` could write to `path`, as far as can be told; makes nothing.
+
+    For long work that writes at its end.
+    """
+    obstacle = _obstacle(Path(os.path.realpath(path)))
+    if obstacle:
+        raise LeukoliteError(
+            expected=f"to be able to write {show(path)}",
+            found=obstacle,
+            remedy="name a file in a folder that you may write to",
+        )
+
+
+def _obstacle(target: Path) -> str:
+    """Why no file can be written at a path without links; '' where one can."""
+    if os.path.isdir(target):
+        return "a folder there"
+    if os.path.exists(target) and not os.path.isfile(target):
+        return ""  # /dev/null or a pipe, which is written to and never replaced
+    for folder in target.parents:
+        try:
+            os.stat(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it can be made if the one above can be written
+        except PermissionError:
+            return f"no permission to look into {show(folder.parent)}"
+        if not os.path.isdir(folder):
+            return f"{show(folder)}, which is no folder"
+        return "" if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write in {show(folder)}"
+    return ""
+
+
 def check_folder(path: str | os.PathLike[str]) -> None:
     """Raise LeukoliteError unless files can be written into the folder at `path`, or it can be made; makes nothing.
 

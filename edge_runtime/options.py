@@ -51,8 +51,8 @@ def _evaluate(commands: Commands) -> None:
     _add_model(parser)
     parser.add_argument("--data", required=True, metavar="DIR", help="<SPLIT>/<CLASS>/*, <CLASS>/*, or Kaggle's root")
     parser.add_argument("--split", default="TEST")
-    parser.add_argument("--report", required=True, metavar="FILE.json", help="write the EvalReport there")
-    parser.add_argument("--predictions", metavar="FILE.csv", help="write each image's prediction there")
+    parser.add_argument("--report", required=True, type=output, metavar="FILE.json", help="write the EvalReport there")
+    parser.add_argument("--predictions", type=output, metavar="FILE.csv", help="write each image's prediction there")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
     _add_trust(parser)
     parser.add_argument("--num-threads", type=threads, default=1)
@@ -84,7 +84,9 @@ def _bench(commands: Commands) -> None:
     )
     parser.add_argument("--min-secs", type=seconds, default=1.0, metavar="S", help="at least so long (default: 1)")
     parser.add_argument("--num-threads", type=threads, default=1, metavar="N")
-    parser.add_argument("--result-json", metavar="FILE", help="write everything there, each single time included")
+    parser.add_argument(
+        "--result-json", type=output, metavar="FILE", help="write everything there, each single time included"
+    )
 
 
 def _doctor(commands: Commands) -> None:
@@ -101,7 +103,7 @@ def _adapt(commands: Commands) -> None:
     parser.add_argument("--split", help="where DIR holds several, such as <SPLIT>/<CLASS>/*")
     parser.add_argument("--groups", metavar="FILE.csv", help="which images show the same cell")
     parser.add_argument("-o", "--output", required=True, metavar="MODEL", help="write the adapted bundle there")
-    parser.add_argument("--report", metavar="FILE.json", help="write all figures there")
+    parser.add_argument("--report", type=output, metavar="FILE.json", help="write all figures there")
 
 
 def _bulk(commands: Commands) -> None:
@@ -170,6 +172,14 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return value
+
+
+def output(text: str) -> str:
+    """A file to be written after some work: refused now where it cannot be."""
+    from edge_runtime.files import check_file
+
+    check_file(text)
+    return text
 
 
 def threads(text: str) -> int:

@@ -1,13 +1,13 @@
 """The commands of `python -m benchmarks`, a module for each group of them; `add` registers a module's commands."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from edge_runtime.command import DONE, FAILED, note, reader_may_go
-from edge_runtime.errors import LeukoliteError, show
+from edge_runtime.errors import show
+from edge_runtime.files import check_file
 
 PROG = "benchmarks"
 _PICTURES = (".png", ".jpg")
@@ -29,15 +29,7 @@ def seed(text: str) -> int:
 
 def output(text: str) -> Path:
     """The type of an option that names a file to be written after minutes of work: refused now where it cannot be."""
-    path = Path(os.path.realpath(text))
-    folder = next(each for each in path.parents if os.path.exists(each))
-    special = os.path.exists(path) and not path.is_file()  # as /dev/null, which is written to and never replaced
-    if path.is_dir() or not (special or (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK))):
-        raise LeukoliteError(
-            expected=f"to be able to write {show(text)}",
-            found="a folder there" if path.is_dir() else f"no permission to write in {show(folder)}",
-            remedy="name a file in a folder that you may write to",
-        )
+    check_file(text)
     return Path(text)
 
 

@@ -1,11 +1,12 @@
 import hashlib
 import os
+import re
 import stat
 import threading
 
 import pytest
 
-from edge_runtime.files import check_folder, read_json, sha256, write_atomic, write_json
+from edge_runtime.files import check_file, check_folder, read_json, sha256, write_atomic, write_json
 from tests.nobody import as_nobody
 
 
@@ -142,6 +143,35 @@ def test_missing_json_and_folder_are_refused(tmp_path, refused):
 def test_sha256_is_the_usual_one():
     assert sha256(b"abc") == hashlib.sha256(b"abc").hexdigest()
     assert sha256(b"").startswith("e3b0c44298fc1c14")
+
+
+@pytest.mark.parametrize("name", ["new.json", "new/folder/new.json", "file", "astray"])
+def test_what_can_be_written_is_let_pass_and_not_made(tmp_path, name):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "astray").symlink_to(tmp_path / "nowhere")
+    before = sorted(tmp_path.iterdir())
+    check_file(tmp_path / name)
+    check_file(os.devnull)
+    assert (sorted(tmp_path.iterdir()), (tmp_path / "file").read_text()) == (before, "old")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("", "a folder there"), ("file/a.json", "file, which is no folder"), ("link", "a folder there")]
+)
+def test_what_can_be_no_file_is_refused(tmp_path, refused, name, found):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    with refused(f"to be able to write .*{name}, got .*{found}"):
+        check_file(tmp_path / name)
+
+
+def test_a_file_in_a_folder_that_may_not_be_written_is_refused(tmp_path):
+    tmp_path.chmod(0o555)
+    try:
+        found = as_nobody(lambda: check_file(tmp_path / "new" / "a.json"))
+    finally:
+        tmp_path.chmod(0o755)
+    assert re.search("no permission to (write in|look into) ", found)
 
 
 @pytest.mark.parametrize("name", ["", "new", "new/folder"])

@@ -32,6 +32,14 @@ def test_evaluate_writes_a_report_and_prints_its_figures(leukolite, colors, tmp_
     assert "RED: n 2, TPR 1.0000, TNR 1.0000" in out.splitlines()
 
 
+@pytest.mark.parametrize("option", ["--report", "--predictions"])
+def test_evaluate_refuses_what_cannot_be_written_before_the_work(leukolite, tmp_path, option):
+    arguments = ["--data", tmp_path / "nowhere", *(["--report", tmp_path / "r.json"] if option != "--report" else [])]
+    status, out, errors = leukolite("evaluate", *arguments, option, tmp_path)
+    assert (status, out) == (2, "")
+    assert one_line(errors, f"to be able to write {tmp_path}, got a folder there")
+
+
 def test_evaluate_counts_bad_pictures_and_says_so(leukolite, colors, tmp_path):
     (colors / "TEST" / "RED" / "bad.png").touch()
     (colors / "TEST" / "RED" / "Thumbs.db").touch()

@@ -29,7 +29,7 @@ def idle(monkeypatch):
     [
         (["start", "--out", "{folder}"], "expected to be able to write {folder}, got a folder there; name a file"),
         (["run", "--out", "{folder}/a.json", "--table", "{folder}"], "expected to be able to write {folder}, got a"),
-        (["run", "--out", "{file}/a.json"], "got no permission to write in {file}; name a file"),
+        (["run", "--out", "{file}/a.json"], "got {file}, which is no folder; name a file"),
         (
             ["start", "--out", "{folder}/a.json", "--readme", "{file}"],
             "expected the lines <!-- figures:start begin -->",
