@@ -1,12 +1,8 @@
 """Read pictures once, several at a time, and keep of each what the audit compares it by."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,9 +13,6 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.files import sha256
 from edge_runtime.image import Pixels, decode, read_bytes
 from train.audit.features import HEIGHT_PX, WIDTH_PX, Features, describe
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 THUMBNAIL = (32, 24)  # width, height in pixels
 
@@ -49,7 +42,7 @@ def look(path: str, *, keep: int) -> Picture | LeukoliteError:
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let each call of OpenCV and numpy stay on its thread: those of `in_order` have all cores, and would wait."""
+    """Let each call of OpenCV and numpy stay on its thread: the audit has one for each core, and theirs would wait."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -57,16 +50,3 @@ def one_thread_each() -> Iterator[None]:
             yield
     finally:
         cv2.setNumThreads(before)
-
-
-def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of some work on each item, in order, a few ahead of who takes them; one thread a core."""
-    threads = os.cpu_count() or 1
-    pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="audit") as pool:
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) > 4 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from edge_runtime.dataset import Dataset, LabelledImage
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.locate import locate
+from edge_runtime.parallel import cores
 from edge_runtime.progress import progress
+from edge_runtime.threads import in_order
 from train.audit import duplicates
 from train.audit.catalogue import IMAGE_FEATURES, Catalogue, Match, Reduction
 from train.audit.grouping import Union
-from train.audit.looking import THUMBNAIL, Picture, in_order, look, one_thread_each
+from train.audit.looking import THUMBNAIL, Picture, look, one_thread_each
 from train.audit.originals import Original
 
 UNKNOWN = "unknown"
@@ -158,7 +160,7 @@ class _Found:
 def _learn(paths: Sequence[str]) -> Reduction:
     """The reduction of descriptors, fitted to some of the pictures, spread over all."""
     chosen = paths[:: max(1, len(paths) // _LEARNT_FROM)][:_LEARNT_FROM]
-    seen = in_order(partial(look, keep=IMAGE_FEATURES), chosen)
+    seen = in_order(partial(look, keep=IMAGE_FEATURES), chosen, workers=cores())
     return Reduction([picture.features for picture in seen if isinstance(picture, Picture)])
 
 
@@ -168,7 +170,9 @@ def _take_up(photos: _Photos, originals: Sequence[Original]) -> tuple[dict[str, 
     overlaps: list[Overlap] = []
     pictures: list[Picture] = []
     with progress("originals", total=2 * len(originals)) as advance:
-        for original, seen in zip(originals, in_order(_look_at, [each.path for each in originals]), strict=True):
+        for original, seen in zip(
+            originals, in_order(_look_at, [each.path for each in originals], workers=cores()), strict=True
+        ):
             if isinstance(seen, Picture):
                 photos.add(seen, original.name, original.labels)
                 pictures.append(seen)
@@ -179,7 +183,7 @@ def _take_up(photos: _Photos, originals: Sequence[Original]) -> tuple[dict[str, 
         def others(number: int) -> list[Match]:
             return photos.catalogue.find(pictures[number].pixels, pictures[number].features, without=number)
 
-        for number, matches in enumerate(in_order(others, range(len(pictures)))):
+        for number, matches in enumerate(in_order(others, range(len(pictures)), workers=cores())):
             for match in matches:
                 photos.union.join(number, match.photo)
                 if number < match.photo:
@@ -198,12 +202,12 @@ def _against(photos: _Photos, images: Sequence[LabelledImage]) -> Iterator[_Foun
             return _Found(error=str(seen))
         return _found(seen, photos.match(seen, image.label))
 
-    return in_order(search, images)
+    return in_order(search, images, workers=cores())
 
 
 def _among(photos: _Photos, images: Sequence[LabelledImage]) -> Iterator[_Found]:
     """What each image shows, by those before it, of which the first of each field is taken up as its photograph."""
-    for image, seen in zip(images, in_order(_look_at, [image.path for image in images]), strict=True):
+    for image, seen in zip(images, in_order(_look_at, [image.path for image in images], workers=cores()), strict=True):
         if not isinstance(seen, Picture):
             yield _Found(error=str(seen))
             continue

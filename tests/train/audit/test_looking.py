@@ -1,5 +1,4 @@
 import hashlib
-import threading
 
 import cv2
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from edge_runtime.errors import LeukoliteError
-from train.audit.looking import Picture, in_order, look, one_thread_each
+from train.audit.looking import Picture, look, one_thread_each
 
 
 def test_a_picture_is_read_once_and_described(write_copy):
@@ -27,28 +26,9 @@ def test_what_cannot_be_read_is_given_back_as_its_error(tmp_path, content):
     assert isinstance(look(str(path), keep=50), LeukoliteError)
 
 
-def test_results_come_in_order_and_not_far_ahead():
-    started, lock = [], threading.Lock()
-
-    def work(item: int) -> int:
-        with lock:
-            started.append(item)
-        return item * item
-
-    results = in_order(work, iter(range(1000)))
-    assert [next(results) for _ in range(3)] == [0, 1, 4]
-    assert len(started) < 500
-    assert list(results) == [item * item for item in range(3, 1000)]
-
-
 def test_calls_stay_on_their_thread_for_a_while():
     before = cv2.getNumThreads()
     with one_thread_each():
         assert cv2.getNumThreads() == 1
         assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
     assert cv2.getNumThreads() == before
-
-
-def test_an_error_in_the_work_is_raised():
-    with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda item: 1 // item, [1, 0]))
