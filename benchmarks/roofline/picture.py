@@ -18,11 +18,11 @@ def draw(report: Report, path: Path) -> None:
     """Write the picture, a panel a network; layers that multiply nothing have no place in it."""
     rows = -(-len(report.networks) // _COLUMNS)
     figure = new_figure(5.6 * _COLUMNS, 0.6 + 4.2 * rows)
-    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).flat
+    panels = list(figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
     for axes, network in zip(panels, report.networks, strict=False):
         _panel(axes, report, network)
-    for axes in list(panels)[len(report.networks) :]:
-        axes.set_axis_off()
+    for axes in panels[len(report.networks) :]:
+        axes.remove()
     handles, names = next(iter(figure.axes)).get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8.5, frameon=False)
     write_atomic(path, [to_png(figure)])
