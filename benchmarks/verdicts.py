@@ -57,6 +57,14 @@ def too_slow(differences: Sequence[Difference], limit: float | None) -> list[str
     ]
 
 
+def unjudged(old: Suite, new: Suite, limit: float | None) -> list[str]:
+    """A line for each measurement of the old run that the new one lacks, of which nobody knows; none without a limit."""
+    if limit is None:
+        return []
+    lost = {each.key for each in old.measurements} - {each.key for each in new.measurements}
+    return [f"{name(key)} was not measured anew: run it, or leave it out of OLD" for key in sorted(lost)]
+
+
 def caveats(old: Suite, new: Suite) -> Iterator[str]:
     """What a reader must know beside the lines: what else differs, what is unstable, and what one run lacks."""
     cpus = [suite.provenance.get("platform", {}).get("cpu") for suite in (old, new)]

@@ -12,7 +12,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     compare.add_argument("old", metavar="OLD.json", help="what `python -m benchmarks run` wrote")
     compare.add_argument("new", metavar="NEW.json", help="the same, later or of other models")
     compare.add_argument(
-        "--fail-if-slower", type=float, metavar="PERCENT", help="status 1 where a slowdown beyond that is shown"
+        "--fail-if-slower",
+        type=float,
+        metavar="PERCENT",
+        help="status 1 where a slowdown beyond that is shown, or NEW lacks what OLD has",
     )
     compare.add_argument("--json", metavar="FILE", help="write the lines there as well")
     compare.set_defaults(call=_compare)
@@ -38,7 +41,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    """Compare; status 1 where something is shown to be slower by more than allowed."""
+    """Compare; status 1 where something is shown to be slower by more than allowed, or was not measured anew."""
     from benchmarks import comparison, verdicts
     from benchmarks.latency import load_suite
     from edge_runtime.files import write_json
@@ -51,7 +54,7 @@ def _compare(args: argparse.Namespace) -> int:
     say(verdicts.to_markdown(differences))
     for caveat in verdicts.caveats(old, new):
         note(PROG, caveat)
-    return settle(verdicts.too_slow(differences, limit))
+    return settle([*verdicts.too_slow(differences, limit), *verdicts.unjudged(old, new, limit)])
 
 
 def _noise(args: argparse.Namespace) -> int:

@@ -50,6 +50,14 @@ def test_status_says_what_is_shown_to_be_slower(written, capsys, new, percent, s
     assert ("invoke of int8 is slower by 20.0% (at least " in said) == (status == 1)
 
 
+@pytest.mark.parametrize(("options", "status"), [([], 0), (["--fail-if-slower", "5"], 1)])
+def test_what_was_not_measured_anew_has_not_passed(written, capsys, options, status):
+    old = written("old.json", entry(OLD), entry(OLD, stage="decode"))
+    assert main(["compare", old, written("new.json", entry(OLD)), *options]) == status
+    said = capsys.readouterr().err
+    assert ("decode of int8 was not measured anew: run it, or leave it out of OLD" in said) == (status == 1)
+
+
 def test_what_else_differs_is_said(written, capsys):
     old = written("old.json", entry(OLD), entry(OLD, stage="decode"))
     unstable = entry(SLOW)
