@@ -58,7 +58,7 @@ def too_slow(differences: Sequence[Difference], limit: float | None) -> list[str
 
 
 def unjudged(old: Suite, new: Suite, limit: float | None) -> list[str]:
-    """A line for each measurement of the old run that the new one lacks, of which nobody knows; none without a limit."""
+    """A line for each measurement of the old run that the new one lacks; none without a limit."""
     if limit is None:
         return []
     lost = {each.key for each in old.measurements} - {each.key for each in new.measurements}
