@@ -31,7 +31,7 @@ EVERY = 8  # of the photographs is cut up
 TIMED = 8
 
 _HELD_OUT = (
-    *("temperature", "abstain_below", "coverage", "accuracy", "ece"),
+    *("temperature", "abstain_below", "coverage", "accuracy", "ece", "ece_if_exact"),
     *("accuracy_when_answered", "curve", "mean_of_blind_towers"),
 )
 _NAMED = 12  # of what slips through, at most, by kind

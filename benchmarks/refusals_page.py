@@ -71,6 +71,11 @@ def _tell(each: Subject) -> str:
         f" {len(home['names'])}, {home['share_by_source']:.2%} with each source the same. Looking at the picture adds"
         f" {each.overhead:.0%} to a classification."
     ]
+    exact = each.held_out["ece_if_exact"]
+    lines.append(
+        f"Were its held-out confidences exact, their ECE would be {exact['mean']:.3f} on average, and above"
+        f" {exact['one_in_twenty']:.3f} one time in twenty."
+    )
     towers = each.held_out["mean_of_blind_towers"]
     if towers:
         shown = ", ".join(f"{point['temperature']:.2f} of {point['towers']}" for point in towers)

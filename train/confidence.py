@@ -27,6 +27,7 @@ PARTS = 5  # that the temperature is fitted on all but one of, to judge it on th
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 _HALVINGS = 60  # of the interval between them: beyond the digits of a float64
+_DRAWS = 1000  # of what exact confidences would show
 _LEAST = 1e-30  # of a probability: below that of any that a float32 softmax tells from 0
 
 Logits = npt.NDArray[np.float64]
@@ -69,7 +70,7 @@ class Confidence:
     `ece` holds the expected calibration error of the held-out answers by image and by `Answers.shares`: before, after,
     and `crossed`, each image's by the temperature of the groups of other parts. `curve` are points of coverage,
     threshold and accuracy, by shares. `mean_of_blind_towers` says what the temperature of means of the blind towers of
-    several runs would be.
+    several runs would be. `ece_if_exact` is what chance makes of `after`, by shares: `exact_error` has it.
     """
 
     temperature: float
@@ -78,6 +79,7 @@ class Confidence:
     accuracy: float
     accuracy_when_answered: float
     ece: dict[str, dict[str, float]]
+    ece_if_exact: dict[str, float]
     curve: tuple[dict[str, float], ...]
     images: int
     groups: int
@@ -119,6 +121,7 @@ def fit(runs: Sequence[Path], *, coverage: float = COVERAGE) -> Confidence:
             "after": _errors(answers, temperature),
             "crossed": _errors(answers, _crossed(answers)),
         },
+        ece_if_exact=exact_error(confidence, answers),
         curve=coverage_curve(confidence, right, shares=shares),
         images=len(answers.classes),
         groups=len(np.unique(answers.groups)),
@@ -233,6 +236,25 @@ def _errors(answers: Answers, temperature: float | Logits) -> dict[str, float]:
         "by_image": expected_calibration_error(confidence, right) or 0.0,
         "by_cell": expected_calibration_error(confidence, right, shares=answers.shares) or 0.0,
     }
+
+
+def exact_error(confidence: npt.NDArray[np.float64], answers: Answers) -> dict[str, float]:
+    """The calibration error by shares that confidences would show by chance if they were exactly right.
+
+    It is never 0: few groups fall into a bin. Drawn as often as _DRAWS, an image is right where its confidence is above
+    its group's luck, one number from 0 to 1 for all images of a group, which are mostly right or wrong together.
+
+    Args:
+        confidence: float64 [n], 0 to 1.
+        answers: of the same images; only their groups count.
+
+    Returns:
+        `mean`, and `one_in_twenty`, which one draw in twenty is above.
+    """
+    chance, group = np.random.default_rng(0), np.unique(answers.groups, return_inverse=True)[1].ravel()
+    luck = (chance.random(group.max() + 1)[group] for _ in range(_DRAWS))
+    errors = [expected_calibration_error(confidence, each < confidence, shares=answers.shares) or 0.0 for each in luck]
+    return {"mean": float(np.mean(errors)), "one_in_twenty": float(np.quantile(errors, 0.95))}
 
 
 def _crossed(answers: Answers) -> Logits:

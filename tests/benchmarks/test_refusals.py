@@ -22,6 +22,7 @@ HELD_OUT = {
     "coverage": 0.98,
     "accuracy": 0.83,
     "ece": {**ECE, "crossed": ECE["after"]},
+    "ece_if_exact": {"mean": 0.017, "one_in_twenty": 0.032},
     "accuracy_when_answered": 0.84,
     "curve": CURVE,
     "mean_of_blind_towers": [{"towers": 1, "temperature": 2.56, "ece": 0.02}],
@@ -72,6 +73,7 @@ def test_tables_hold_the_figures_and_name_what_slips_through():
     assert ["field", "no blood", "8", "5", "2", "1", "0.75", "-"] in rows
     assert "Slips through: no blood: noise: EOSINOPHIL 0.60." in text
     assert "9,957 pictures of TRAIN: 1, 0.10%" in text
+    assert "exact, their ECE would be 0.017 on average, and above 0.032 one time in twenty." in text
     assert "2.56 of 1" in text
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.train.tiny import SETTINGS
 from train.__main__ import main
-from train.confidence import Answers, fit, fit_temperature, read_answers, softmax, threshold_for
+from train.confidence import Answers, exact_error, fit, fit_temperature, read_answers, softmax, threshold_for
 from train.crossval import cross_validate
 from train.stages import Call
 
@@ -50,6 +50,18 @@ def test_an_offset_of_an_image_changes_nothing():
     given = answers(sharpness=2.0, n=200)
     moved = replace(given, logits=given.logits + np.arange(200)[:, np.newaxis])
     assert fit_temperature(moved) == fit_temperature(given)
+
+
+@pytest.mark.parametrize(("groups", "copies"), [(400, 1), (400, 25), (25, 16)])
+def test_exact_confidences_err_as_much_as_so_few_groups_do(groups, copies):
+    """All in one bin: the mean distance from its mean of a binomial share, and its 95 % point, by the normal law."""
+    given = Answers(np.zeros((groups * copies, 2)), np.zeros(groups * copies), np.repeat(np.arange(groups), copies))
+    found = exact_error(np.full(groups * copies, 0.8), given)
+    deviation = (0.8 * 0.2 / groups) ** 0.5
+    # Of 1000 draws the mean's own standard error is 2.4 % and that of the 95 % point 2.7 %, four of which are allowed
+    # for; of 25 groups the shares are steps of 0.04, and the 95 % point may be off by half of one.
+    assert found["mean"] == pytest.approx(0.798 * deviation, rel=0.1)
+    assert found["one_in_twenty"] == pytest.approx(1.96 * deviation, rel=0.11, abs=0.5 / groups)
 
 
 @pytest.mark.parametrize(("coverage", "threshold"), [(1.0, 0.1), (0.75, 0.4), (0.7, 0.4), (0.25, 0.9), (0.01, 0.9)])
