@@ -25,7 +25,9 @@ from train.stages import Call, train_float, train_qat
 
 SETTINGS = replace(
     tiny.SETTINGS,
-    network=NetworkSettings(crop_px=48, widths=(4, 6, 8), towers=2, white_balance=True, zoom=0.8, space_to_depth=2),
+    network=NetworkSettings(
+        crop_px=48, widths=(4, 6, 8), strided=1, towers=2, white_balance=True, zoom=0.8, space_to_depth=2
+    ),
 )
 EMPTY = "EOSINOPHIL"  # the class of a picture that shows plasma alone, in TRAIN and in TEST
 

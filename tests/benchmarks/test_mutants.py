@@ -91,7 +91,10 @@ def test_a_doubled_scale_doubles_the_logits():
 
 
 def test_a_moved_zero_point_moves_what_hands_it_on_too(shipped):
-    before, after = Graph(shipped), Graph(mutants.damaged(shipped, Mutant(mutants.ZERO_POINT, 1, (1,))))
+    before, after = (
+        Graph(shipped),
+        Graph(mutants.damaged(shipped, Mutant(mutants.ZERO_POINT, 2, (1,)))),
+    )  # the first before a pool
     points = [
         [
             int(tensor.quantization.zeroPoint[0])
