@@ -196,8 +196,8 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         )
 
 
-# A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a
-# ninth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
+# A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with an
+# eighth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
 # says (docs/recipe.md, and why it is not shipped).
 _CELL = Settings(
     network=NetworkSettings(
