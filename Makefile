@@ -227,6 +227,8 @@ figures: $(SOURCE) latencies
 		--doubted $(KEPT)/crossval/sources.csv --out $(KEPT)/cell/subsets.md
 	$(PY) -m benchmarks figure --markdown $(KEPT)/variants.md --name variants --readme README.md
 	$(PY) -m train trials $(KEPT)/trials/*.json --out $(KEPT)/trials.md
+	$(PY) -m train trials $(KEPT)/trials/field*.json --out $(KEPT)/trials-field.md
+	$(PY) -m benchmarks figure --markdown $(KEPT)/trials-field.md --name trials-field --readme docs/recipe.md
 	$(PY) -m benchmarks tested --readme docs/device.md
 	$(PY) -m benchmarks explain --models $(MODELS)/leukolite-{int8,float32}.tflite \
 		$(KEPT)/cell/bundles/leukolite-{int8,float32}.tflite --data $(DATA_ROOT) --out $(KEPT)/explain.json \

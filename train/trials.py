@@ -1,4 +1,4 @@
-"""One table of all recipes that were tried, from what each cross-validation left."""
+"""One table of all recipes that were tried, from what each cross-validation, or each run with blind towers, left."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Trial:
-    """What one recipe gave in cross-validation.
+    """What one recipe gave in cross-validation, be it by the blind towers of one run.
 
     `tpr` and `tnr` are by class, `accuracy_ci95` from resampling groups of source cells; `multiply_adds` are of one
     picture, all towers. `int8` holds balanced accuracy, accuracy and agreement with float after fine-tuning, if done.
@@ -89,18 +89,43 @@ def _int8(report: EvalReport, agreement: float | None) -> dict[str, float]:
 
 
 def read(path: Path) -> Trial:
-    """A trial.json; LeukoliteError when it is none."""
+    """A trial.json, or the run.json of a float run with blind towers; LeukoliteError when it is neither."""
     fields = read_json(path, what="the trial.json of a cross-validation")
     try:
         if fields["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema {fields['schema_version']}")
+        if "stage" in fields:
+            return _by_towers(fields)
         return Trial(**{**fields, "accuracy_ci95": tuple(fields["accuracy_ci95"])})
     except (KeyError, TypeError, ValueError) as error:
         raise LeukoliteError(
-            expected=f"the trial.json of a cross-validation at {show(path)}",
+            expected=f"the trial.json of a cross-validation, or the run.json of blind towers, at {show(path)}",
             found=reason(error),
-            remedy="make it with `python -m train crossval`",
+            remedy="make it with `python -m train crossval` or `python -m train float`",
         ) from error
+
+
+def _by_towers(run: Mapping[str, Any]) -> Trial:
+    """The trial that a run of blind towers is: each part of the source cells is answered by one that never saw it."""
+    held_out = run["held_out"]
+    if run["stage"] != "float" or held_out is None:
+        raise ValueError(f"a run of stage {run['stage']} that holds {'nothing' if held_out is None else 'cells'} out")
+    settings, groups = rundir.settings_from(run), held_out["groups"]
+    return Trial(
+        splits=run["data"]["split"],
+        folds=settings.network.folds,
+        n=held_out["n"],
+        n_groups=groups["n"],
+        settings=run["settings"],
+        parameters=run["parameters"],
+        multiply_adds=multiply_adds(settings.network, classes=len(run["labels"])),
+        balanced_accuracy=held_out["balanced_accuracy"],
+        accuracy=held_out["accuracy"],
+        accuracy_ci95=tuple(groups["accuracy_ci95"]),
+        tpr={label: rates["tpr"] for label, rates in groups["per_class"].items()},
+        tnr={label: rates["tnr"] for label, rates in groups["per_class"].items()},
+        provenance=run["provenance"],
+    )
 
 
 def read_all(paths: Sequence[Path]) -> dict[str, Trial]:
@@ -118,11 +143,12 @@ def read_all(paths: Sequence[Path]) -> dict[str, Trial]:
 
 
 def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
-    """The trials by name, the best first; those on other splits in a table of their own."""
-    for splits in sorted({trial.splits for trial in trials.values()}):
-        own = {name: trial for name, trial in trials.items() if trial.splits == splits}
+    """The trials by name, the best first; those on other splits, or of whole fields, in a table of their own."""
+    for splits, whole in sorted({_table(trial) for trial in trials.values()}):
+        own = {name: trial for name, trial in trials.items() if _table(trial) == (splits, whole)}
         any_trial = next(iter(own.values()))
-        yield f"{splits}, {any_trial.n:,} images in {any_trial.n_groups} groups of source cells:"
+        seen = ", whole fields" if whole else ""
+        yield f"{splits}, {any_trial.n:,} images in {any_trial.n_groups} groups of source cells{seen}:"
         yield ""
         yield (
             "| trial | balanced accuracy | int8 | accuracy by group (95 %) | lowest TPR | weights | MACs, M"
@@ -132,16 +158,22 @@ def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
         for name, trial in sorted(own.items(), key=lambda item: -item[1].balanced_accuracy):
             (low, high), (rate, label) = trial.accuracy_ci95, trial.lowest_tpr
             int8 = f"{trial.int8['balanced_accuracy']:.4f}" if trial.int8 else "-"
+            differs = ", ".join(_changes(trial, "full" if whole else "cell"))
             yield (
                 f"| {name} | {trial.balanced_accuracy:.4f} | {int8} | {low:.3f} to {high:.3f} | {rate:.4f} {label}"
-                f" | {trial.parameters:,} | {trial.multiply_adds / 1e6:.1f} | {', '.join(_changes(trial))} |"
+                f" | {trial.parameters:,} | {trial.multiply_adds / 1e6:.1f} | {differs} |"
             )
         yield ""
 
 
-def _changes(trial: Trial) -> Iterable[str]:
-    """What of the settings is not the preset cell's, seed and folds included."""
-    usual = rundir.to_plain(PRESETS["cell"])
+def _table(trial: Trial) -> tuple[str, bool]:
+    """Which table a trial is in: that of its splits, and of whole fields or crops."""
+    return trial.splits, not trial.settings["network"].get("crop_px")
+
+
+def _changes(trial: Trial, preset: str) -> Iterable[str]:
+    """What of the settings is not that preset's, seed and folds included."""
+    usual = rundir.to_plain(PRESETS[preset])
     own = rundir.to_plain(rundir.settings_from({"settings": trial.settings}))
     for part in ("network", "float_stage", "augmentation", "distillation"):
         for name, value in own[part].items():
@@ -150,5 +182,5 @@ def _changes(trial: Trial) -> Iterable[str]:
     for name in ("per_class", "seed", "sampling"):
         if own[name] != usual[name]:
             yield f"{name} {own[name]}"
-    if trial.folds != 5:
+    if trial.folds != (own["network"]["towers"] if own["network"]["blind"] else 5):
         yield f"{trial.folds} folds"

@@ -1,14 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from edge_runtime.files import write_json
+from edge_runtime.files import read_json, write_json
 from tests.train.tiny import SETTINGS
 from train import network, trials
 from train.__main__ import main
 from train.config import PRESETS, Augmentation, Distillation
 from train.rundir import to_plain
 from train.trials import Trial
+
+RUNS = Path(__file__).parents[2] / "reports" / "run"
 
 
 def trial(**changes):
@@ -106,7 +109,7 @@ def test_crossval_command_records_a_trial_that_the_table_reads(smear_root, tmp_p
     page = capsys.readouterr().out
     assert page == (tmp_path / "trials.md").read_text()
     assert "| trial | 0." in page
-    assert "2 folds" in page
+    assert "towers 2" in page
     found = trials.read(out / "trial.json")
     assert (found.n, found.splits) == (32, "TEST+TRAIN")
     assert found.multiply_adds == network.multiply_adds(replace(PRESETS["quick"].network, widths=(4, 4)), classes=4)
@@ -115,8 +118,23 @@ def test_crossval_command_records_a_trial_that_the_table_reads(smear_root, tmp_p
 @pytest.mark.parametrize("text", ['{"schema_version": 2}', '{"schema_version": 1}', "{}"])
 def test_what_is_no_trial_is_refused(tmp_path, refused, text):
     (tmp_path / "t.json").write_text(text)
-    with refused("the trial.json of a cross-validation at"):
+    with refused("the trial.json of a cross-validation, or the run.json of blind towers, at"):
         trials.read(tmp_path / "t.json")
+
+
+def test_a_run_of_blind_towers_is_a_trial_of_whole_fields(tmp_path, refused):
+    """The shipped one's: its own report says the same of it."""
+    path = RUNS / "float" / "run.json"
+    found, run = trials.read(path), read_json(path, what="run")
+    assert (found.folds, found.int8) == (run["settings"]["network"]["towers"], None)
+    assert found.balanced_accuracy == run["operating_point"]["balanced_accuracy"]
+    assert found.lowest_tpr[0] == run["operating_point"]["lowest_tpr"]
+    (title,) = [line for line in lines(own=found, cell=trial(n_groups=252)) if "whole" in line]
+    assert title == "TRAIN, 9,957 images in 252 groups of source cells, whole fields:"
+    for changes in ({"stage": "qat"}, {"held_out": None}):
+        write_json(tmp_path / "run.json", {**run, **changes})
+        with refused("or the run.json of blind towers, at .*a run of stage"):
+            trials.read(tmp_path / "run.json")
 
 
 def test_trials_of_the_same_file_name_are_refused_and_none_is_left_out(tmp_path, refused):
