@@ -219,10 +219,10 @@ PRESETS = {
     # The whole field by three towers, each blind to a third of the source cells: what is shipped. Its prior is that of
     # `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
     "full": Settings(
-        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.2),
+        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.0),
         # Fake quantisation keeps twice as much of each image for the gradient; half a batch stays below 1.5 GB. At so
         # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.2),
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.0),
     ),
     "cell": _CELL,
     # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are
