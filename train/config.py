@@ -28,10 +28,10 @@ class NetworkSettings:
     image_height_px: int = 120
     image_width_px: int = 160
     crop_px: int = 0
-    widths: tuple[int, ...] = (16, 32, 48, 64, 96)
+    widths: tuple[int, ...] = (16, 32, 64, 80, 128)
     strided: int = 2
     space_to_depth: int = 1
-    towers: int = 3
+    towers: int = 5
     dropout: float = 0.3
     white_balance: bool = False
     zoom: float = 1.0
@@ -197,7 +197,7 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 
 # A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with an
-# third of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
+# eighth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
 # says (docs/recipe.md, and why it is not shipped).
 _CELL = Settings(
     network=NetworkSettings(
@@ -216,13 +216,13 @@ _CELL = Settings(
 )
 
 PRESETS = {
-    # The whole field by three towers, each blind to a third of the source cells: what is shipped. Its prior is that of
+    # The whole field by five towers, each blind to a fifth of the source cells: what is shipped. Its prior is that of
     # `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
     "full": Settings(
-        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.0),
+        float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.2),
         # Fake quantisation keeps twice as much of each image for the gradient; half a batch stays below 1.5 GB. At so
         # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
-        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.0),
+        qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.2),
     ),
     "cell": _CELL,
     # The same for other microscopes: all fields get the same stain, and other stain, light, focus and size are

@@ -25,7 +25,7 @@ def add_recipe(parser: Parser) -> None:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--per-class", type=int, help="at most so many images a class (0: all)")
     parser.add_argument("--towers", type=int, help="networks beside each other, their logits averaged")
-    parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,48,64,96")
+    parser.add_argument("--widths", type=widths, help="channels of the convolutions, such as 16,32,64,80,128")
     parser.add_argument("--strided", type=int, help="how many of the first convolutions have stride 2")
     parser.add_argument(
         "--space-to-depth", type=int, metavar="SIDE", help="squares of so many pixels a side as channels (1: none)"

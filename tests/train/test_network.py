@@ -226,11 +226,11 @@ def test_towers_start_from_weights_of_their_own():
 
 def test_default_network_has_the_parameters_of_its_recipe():
     settings = NetworkSettings()
-    inside, outside = (3, 16, 32, 48, 64), (16, 32, 48, 64, 96)
-    tower = sum(9 * i * o + o for i, o in zip(inside, outside, strict=True)) + 96 * 4 + 4
+    inside, outside = (3, 16, 32, 64, 80), (16, 32, 64, 80, 128)
+    tower = sum(9 * i * o + o for i, o in zip(inside, outside, strict=True)) + 128 * 4 + 4
     model = build_deployed(settings, classes=4)
     assert model.input_shape == (None, 120, 160, 3)
-    assert model.count_params() == 3 * tower + 3 * 4 * 4  # the last are the fixed weights of the mean
+    assert model.count_params() == 5 * tower + 5 * 4 * 4  # the last are the fixed weights of the mean
 
 
 def test_first_convolution_halves_and_pooling_follows_all_but_first_and_last():
