@@ -20,14 +20,15 @@ from benchmarks.shifts.pictures import Shown, sample
 from edge_runtime.adapt.adaptation import Adaptation, adapt, parts
 from edge_runtime.adapt.embedding import Embedder, Embedding
 from edge_runtime.adapt.sample import Sample
+from edge_runtime.adapt.tuning import logits, maxima
 from edge_runtime.card import load_card, read_model
 from edge_runtime.dataset import LabelledImage, open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.graph import read_graph
-from edge_runtime.head import find_head
+from edge_runtime.head import find_head, last_convolutions
 from edge_runtime.markdown import table
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
-from edge_runtime.rewrite import with_head
+from edge_runtime.rewrite import with_convolutions, with_head
 
 PER_CLASS = (5, 10, 25)
 PER_SOURCE = 2  # pictures of each source cell of TEST that are asked about
@@ -53,7 +54,7 @@ class Trial:
     after: float
     expected_before: float
     expected: float
-    prior: dict[str, float]
+    prior: dict[str, float] | None
 
     @property
     def written(self) -> bool:
@@ -82,11 +83,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Seen:
-    """Pictures and what a bundle makes of them; those that show it no cell have NaN everywhere."""
+    """Pictures and what a bundle makes of them; those that show it no cell have NaN everywhere, and read zeros."""
 
     shown: tuple[Shown, ...]
     maxima: Reals
     probabilities: Reals
+    reads: tuple[Reals, ...]
 
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
@@ -184,6 +186,12 @@ def _seen(pictures: Sequence[Shown], found: Sequence[Embedding | None], embedder
         tuple(pictures),
         np.stack([nothing[0] if each is None else each.maxima for each in found]),
         np.stack([nothing[1] if each is None else each.probabilities for each in found]),
+        tuple(
+            np.stack(
+                [np.zeros(own.reads.shape[1:], np.float32) if each is None else each.reads[tower] for each in found]
+            )
+            for tower, own in enumerate(embedder.convolutions)
+        ),
     )
 
 
@@ -191,7 +199,15 @@ def try_out(content: bytes, embedder: Embedder, few: Seen, others: Seen, *, micr
     """Adapt to the first so many pictures of each class, and ask about the others."""
     labels = load_card(content).labels
     cells = _sample(few, labels, count=per_class * len(labels))
-    found = adapt(cells, embedder.head, labels=labels, model={}, data={"sha256": ""}, provenance={})
+    found = adapt(
+        cells,
+        embedder.head,
+        convolutions=embedder.convolutions,
+        labels=labels,
+        model={},
+        data={"sha256": ""},
+        provenance={},
+    )
     known = {few.shown[index].source for index in range(len(few.shown))}
     asked = np.array([shown.source not in known for shown in others.shown])
     truth = np.array([labels.index(shown.label) for shown in others.shown])
@@ -209,7 +225,7 @@ def try_out(content: bytes, embedder: Embedder, few: Seen, others: Seen, *, micr
         after=by_source(truth[asked], after[asked], sources[asked]),
         expected_before=found.before.balanced_accuracy or 0.0,
         expected=found.after.balanced_accuracy or 0.0,
-        prior=asdict(found.prior),
+        prior=asdict(found.prior) if found.prior else None,
     )
 
 
@@ -227,14 +243,18 @@ def _sample(few: Seen, labels: Sequence[str], *, count: int) -> Sample:
         group_names=tuple(names),
         unusable=(),
         warnings=(),
+        reads=tuple(own[kept] for own in few.reads),
     )
 
 
 def _adapted(content: bytes, found: Adaptation, others: Seen) -> Reals:
-    """Logits of the head as the adapted bundle holds it, quantised where it is int8."""
-    features = parts(found.sample.maxima, found.head)
-    head = find_head(read_graph(with_head(content, found.head, features=features, name="the bundle")), name="it")
-    return others.maxima @ np.concatenate(head.weights, axis=1).T + head.bias
+    """Logits of what the adapted bundle holds, quantised where it is int8."""
+    model = with_convolutions(content, found.convolutions, name="the bundle") if found.convolutions else content
+    graph = read_graph(with_head(model, found.head, features=found.features, name="the bundle"))
+    head, features = find_head(graph, name="it"), parts(others.maxima, found.head)
+    if found.convolutions:
+        features = maxima(others.reads, last_convolutions(graph, head, name="it"))
+    return logits(features, head)
 
 
 def by_source(truth: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]) -> float:

@@ -11,7 +11,7 @@ from edge_runtime.graph import Operator, Tensor
 _POSITIONWISE = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST", "RELU", "RELU6", "MUL"})
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 _POOLS = frozenset({"MAX_POOL_2D", "AVERAGE_POOL_2D"})
-_SAME, _VALID = 0, 1  # of the schema's enumeration Padding
+SAME, _VALID = 0, 1  # of the schema's enumeration Padding
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _kernel(operator: Operator) -> tuple[int, int]:
 def _before(way: tuple[int, float, int], length: int, kernel: int, stride: int, padding: int) -> tuple[int, float, int]:
     """Step, middle of position 0 and reach, in positions of what an operator reads and not of what it writes."""
     step, first, reach = way
-    lacking = max(0, (-(-length // stride) - 1) * stride + kernel - length) if padding == _SAME else 0
+    lacking = max(0, (-(-length // stride) - 1) * stride + kernel - length) if padding == SAME else 0
     return step * stride, first * stride + (kernel - 1) / 2 - lacking // 2, (reach - 1) * stride + kernel
 
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.graph import Graph, Operator, Tensor
-from edge_runtime.grid import Grid, trace
+from edge_runtime.grid import SAME, Grid, trace
 
+_RELU = 1  # of the schema's enumeration ActivationFunctionType
 _SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE"})  # but for rounding
 _ROWS_AND_COLUMNS = {1, 2}
 
@@ -62,6 +63,42 @@ def find_head(graph: Graph, *, name: str) -> Head:
         ) from error
 
 
+@dataclass(frozen=True)
+class Convolution:
+    """What makes a map: each channel is the sum of `kernel` over what it `reads`, and `bias`, kept from 0 to `most`.
+
+    `reads` is a tensor [1, rows, columns, channels] of the map's own rows and columns, beyond which lie zeros; `kernel`
+    float32 [channels of the map, height, width, channels read], `bias` float32 [channels of the map].
+    """
+
+    operator: Operator
+    reads: Tensor
+    kernel: Matrix
+    bias: Matrix
+    most: float
+
+
+def last_convolutions(graph: Graph, head: Head, *, name: str) -> tuple[Convolution, ...]:
+    """The convolution that makes each of a head's maps.
+
+    Args:
+        graph: the network.
+        head: what `find_head` found in it.
+        name: what to call it.
+
+    Raises LeukoliteError when a map is made otherwise: by another layer, by strides, or without ReLU.
+    """
+    try:
+        made_by = _makers(graph)
+        return tuple(_convolution(made_by[_skip(tensor, made_by).index], made_by) for tensor in head.maps)
+    except (ValueError, LookupError, AttributeError) as error:
+        raise LeukoliteError(
+            expected=f"convolutions without strides, and ReLU, before the maxima in {name}",
+            found=" ".join(str(error).split())[:300] if isinstance(error, ValueError) else "another graph",
+            remedy="use a model that `python -m convert` wrote",
+        ) from error
+
+
 def dense_layers(graph: Graph) -> tuple[list[tuple[Operator, Matrix]], Matrix]:
     """The dense layers that read the maxima, in the order of `Head.maps`, and what comes of their outputs.
 
@@ -85,6 +122,20 @@ def logits_layer(graph: Graph) -> Operator:
     """The dense layer that gives the logits, of a graph that `find_head` takes."""
     made_by = _makers(graph)
     return made_by[_skip(_logits(graph, made_by), made_by).index]
+
+
+def _convolution(operator: Operator, made_by: Mapping[int, Operator]) -> Convolution:
+    """An operator as a convolution; ValueError where it is none of that kind."""
+    options, reads, made = operator.options, _read(operator, 0), operator.outputs[0]
+    steps = operator.name == "CONV_2D" and (options.strideH, options.strideW, options.padding)
+    widened = operator.name == "CONV_2D" and (options.dilationHFactor, options.dilationWFactor)
+    if steps != (1, 1, SAME) or widened != (1, 1) or options.fusedActivationFunction != _RELU:
+        raise ValueError(str(operator))
+    most = float("inf")
+    if made.scales and made.kind == "INT8":
+        most = made.scales[0] * (127 - made.zero_points[0])
+    kernel, bias = (_skip(_read(operator, position), made_by).values() for position in (1, 2))
+    return Convolution(operator, reads, kernel, bias, most)
 
 
 def _logits(graph: Graph, made_by: Mapping[int, Operator]) -> Tensor:

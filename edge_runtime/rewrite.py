@@ -1,4 +1,4 @@
-"""The same network with another linear head, or with other units of its logits: numbers change, the graph stays.
+"""The same network with another end, or with other units of its logits: numbers change, the graph stays.
 
 An int8 graph stays integer throughout, by the rules of `convert/proof.py`: weights symmetric as they were, one scale or
 one for each class; biases in units of input times weight; one scale for all that a concatenation joins.
@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import LeukoliteError, reason
 from edge_runtime.graph import Graph, Operator, Tensor, pack, read_graph
-from edge_runtime.head import Head, dense_layers, logits_layer
+from edge_runtime.head import Convolution, Head, dense_layers, logits_layer
 from edge_runtime.model import Model
 from edge_runtime.quantization import Quantization
 
@@ -53,7 +53,7 @@ def with_head(content: bytes, head: Head, *, features: Sequence[npt.NDArray[np.f
         for (layer, joins), weights, maxima in zip(layers, head.weights, features, strict=True):
             own = np.linalg.solve(joins.astype(np.float64), weights)
             bias = np.linalg.solve(joins.astype(np.float64), (head.bias - constant) / len(layers))
-            tree.set_dense(layer, own, bias)
+            tree.set_weights(layer, own, bias)
             given.append(maxima @ own.T + bias)
         last = logits_layer(tree.graph)
         joint = tree.alike(layer.outputs[0] for layer, _ in layers)
@@ -62,6 +62,25 @@ def with_head(content: bytes, head: Head, *, features: Sequence[npt.NDArray[np.f
             tree.set_range(tree.alike(last.outputs), np.asarray(joined))
         tree.set_range(joint, np.stack(given))
     except (ValueError, LookupError, np.linalg.LinAlgError) as error:
+        raise _other(name, error) from error
+    return _checked(tree.pack(), content, name=name)
+
+
+def with_convolutions(content: bytes, convolutions: Sequence[Convolution], *, name: str) -> bytes:
+    """The same model with other kernels and biases of its last convolutions, whose outputs keep their range.
+
+    Args:
+        content: the bytes of a .tflite that `last_convolutions` takes; what lies behind the model is left out.
+        convolutions: what it found there, with other `kernel` and `bias`, in float32.
+        name: what to call the model.
+
+    Raises LeukoliteError when the layers cannot take them, or XNNPACK would no longer run all that it ran.
+    """
+    try:
+        tree = _Tree(content)
+        for convolution in convolutions:
+            tree.set_weights(convolution.operator, convolution.kernel, convolution.bias)
+    except (ValueError, LookupError) as error:
         raise _other(name, error) from error
     return _checked(tree.pack(), content, name=name)
 
@@ -125,8 +144,8 @@ class _Tree:
                 raise ValueError(f"{operator} whose input {position} is not constant")
         return None
 
-    def set_dense(self, layer: Operator, weights: npt.ArrayLike, bias: npt.ArrayLike) -> None:
-        """Give a dense layer weights [outputs, inputs] and a bias [outputs], in the kinds of number that it has."""
+    def set_weights(self, layer: Operator, weights: npt.ArrayLike, bias: npt.ArrayLike) -> None:
+        """Give a layer weights [outputs, ...] and a bias [outputs], in the kinds of number that it has."""
         old, added, read = self.constant(layer, 1), self.constant(layer, 2), layer.input(0)
         if old is None or added is None or read is None:
             raise ValueError(f"{layer} without weights or bias")

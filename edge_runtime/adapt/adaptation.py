@@ -1,14 +1,19 @@
-"""What refitting a bundle's head to a sample of cells gives, and whether it helps: by cells that were left out."""
+"""What fitting a bundle to a sample of cells gives, and whether it helps: by cells that were left out.
 
+There are two ways: another head alone (refit.py), or small steps of the last convolutions and the head (tuning.py). The
+first can go far, where light or stain are other ones; the second brings back features where they are not.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.adapt import refit
+from edge_runtime.adapt import refit, tuning
 from edge_runtime.adapt.sample import Sample
-from edge_runtime.head import Head
+from edge_runtime.head import Convolution, Head
 from edge_runtime.paired import Difference, differences
 from edge_runtime.report import EvalReport, Outcome, summarize
 
@@ -19,15 +24,20 @@ SCHEMA_VERSION = 1
 class Adaptation:
     """Before and after on the same cells, and the head from all of them.
 
-    `before` is the bundle as it was; `after` answers each cell by a head from all others; `difference` is that of
-    balanced accuracy. `head` and `prior` are what all cells give. `cells` counts different ones by label.
+    `before` is the bundle as it was; `after` answers each cell by what others gave; `difference` is that of balanced
+    accuracy. `head` is what all cells give, with the `prior` under which it was refitted alone, or with other
+    `convolutions` where these were tuned along with it; the other of both is None, or empty. `features` are each
+    channel's maxima in the sample then, float32 [n, channels] for each of the head's maps. `cells` counts different
+    ones by label.
     """
 
     before: EvalReport
     after: EvalReport
     difference: Difference
-    prior: refit.Prior
+    prior: refit.Prior | None
+    convolutions: tuple[Convolution, ...]
     head: Head
+    features: list[npt.NDArray[np.float32]]
     cells: dict[str, int]
     sample: Sample
 
@@ -38,7 +48,12 @@ class Adaptation:
 
     def summary(self) -> dict[str, Any]:
         """What the card keeps of how it was adapted."""
-        return {"cells": self.cells, "data_sha256": self.after.data["sha256"], "prior": asdict(self.prior)}
+        return {
+            "cells": self.cells,
+            "data_sha256": self.after.data["sha256"],
+            "tuned": "head" if self.prior else "last convolutions and head",
+            "prior": asdict(self.prior) if self.prior else None,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of all but the numbers of the head."""
@@ -58,22 +73,35 @@ def adapt(
     sample: Sample,
     head: Head,
     *,
+    convolutions: tuple[Convolution, ...] = (),
     labels: tuple[str, ...],
     model: dict[str, Any],
     data: dict[str, Any],
     provenance: dict[str, Any],
+    advance: Callable[[], None] = lambda: None,
 ) -> Adaptation:
-    """Refit a head to a sample.
+    """Fit a bundle's end to a sample, in the way that tells cells better that were left out.
 
     Args:
         sample: the cells, as the bundle with that head sees them.
         head: the bundle's.
+        convolutions: what makes the maps that it reads; without them the head alone is fitted.
         labels: in the order of its output.
         model, data, provenance: for the EvalReports.
+        advance: called after each of refit.ROUNDS + 1 parts of the work, or, without convolutions, once.
     """
     cells = gather(sample, head)
-    left_out = refit.leave_one_out(cells)
-    prior = refit.choose(cells)
+    ways = [_tuned(cells, sample, convolutions, head, advance)] if convolutions else []
+    ways.append(refit.left_out(cells))
+    left_out, best = chosen(cells, ways)
+    prior, features = None, parts(sample.maxima, head)
+    if best < len(ways) - 1:
+        convolutions, head = tuning.tune(sample.reads, convolutions, head, classes=cells.classes, weights=cells.weights)
+        features = tuning.maxima(sample.reads, convolutions)
+    else:
+        prior, convolutions = refit.choose(cells), ()
+        head = joined(head, refit.refit(cells, prior))
+    advance()
     answers = [np.asarray(sample.probabilities, np.float64), refit.shares(left_out)]
 
     def report(shares: npt.NDArray[np.float64]) -> EvalReport:
@@ -91,10 +119,51 @@ def adapt(
         after=report(answers[1]),
         difference=differences(sample.classes, [before], [after], groups=sample.groups).balanced_accuracy,
         prior=prior,
-        head=joined(head, refit.refit(cells, prior)),
+        convolutions=convolutions,
+        head=head,
+        features=features,
         cells={label: len(np.unique(sample.groups[sample.classes == n])) for n, label in enumerate(labels)},
         sample=sample,
     )
+
+
+def chosen(cells: refit.Cells, ways: Sequence[npt.NDArray[np.float64]]) -> tuple[npt.NDArray[np.float64], int]:
+    """Which way tells cells that were left out best, by balanced accuracy, and answers that are not the better for it.
+
+    Args:
+        cells: all of them.
+        ways: the logits [n, classes] that each way gave to cells while they were left out.
+
+    Returns:
+        Logits, float64 [n, classes], each part's by the way that tells the other parts best; and the number of the way
+        that tells all of them best. Of ways that are equally good it is the first.
+    """
+    rights = np.array([cells.weights * (way.argmax(axis=1) == cells.classes) for way in ways])
+    found = np.empty_like(cells.logits)
+    for part in refit.deal(cells):
+        found[part] = ways[int(rights[:, ~part].sum(axis=1).argmax())][part]
+    return found, int(rights.sum(axis=1).argmax())
+
+
+def _tuned(
+    cells: refit.Cells,
+    sample: Sample,
+    convolutions: tuple[Convolution, ...],
+    head: Head,
+    advance: Callable[[], None],
+) -> npt.NDArray[np.float64]:
+    """Logits, float64 [n, classes], of each cell by convolutions and head that were tuned to the other parts."""
+    found = np.empty_like(cells.logits)
+    for part in refit.deal(cells):
+        if part.any():
+            kept = ~part
+            weights = refit.balanced(cells.classes[kept], cells.groups[kept])
+            tuned, its_head = tuning.tune(
+                [own[kept] for own in sample.reads], convolutions, head, classes=cells.classes[kept], weights=weights
+            )
+            found[part] = tuning.logits(tuning.maxima([own[part] for own in sample.reads], tuned), its_head)
+        advance()
+    return found
 
 
 def gather(sample: Sample, head: Head) -> refit.Cells:

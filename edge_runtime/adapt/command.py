@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.adapt.adaptation import Adaptation, adapt, parts
+from edge_runtime.adapt.adaptation import Adaptation, adapt
 from edge_runtime.adapt.bundle import rebundle
 from edge_runtime.adapt.embedding import Embedder
+from edge_runtime.adapt.refit import ROUNDS
 from edge_runtime.adapt.sample import take
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import MODELS, SHIPPED_MODEL, Classifier
@@ -27,7 +28,7 @@ from edge_runtime.options import PROG
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import summary
-from edge_runtime.rewrite import with_head
+from edge_runtime.rewrite import with_convolutions, with_head
 from edge_runtime.terminal import BOLD, GREEN, RED, Look, columns_of, look_of, pad
 
 
@@ -46,14 +47,17 @@ def run(args: argparse.Namespace) -> int:
         complain(PROG, line)
     for line in sample.warnings:
         note(PROG, f"warning: {line}")
-    found = adapt(
-        sample,
-        embedder.head,
-        labels=classifier.card.labels,
-        model=describe_model(classifier),
-        data=describe_data(dataset),
-        provenance=collect(packages=RUNTIME_PACKAGES, started=started),
-    )
+    with progress("fit", total=ROUNDS + 1 if embedder.convolutions else 1) as advance:
+        found = adapt(
+            sample,
+            embedder.head,
+            convolutions=embedder.convolutions,
+            labels=classifier.card.labels,
+            model=describe_model(classifier),
+            data=describe_data(dataset),
+            provenance=collect(packages=RUNTIME_PACKAGES, started=started),
+            advance=advance,
+        )
     with reader_may_go():
         sys.stdout.writelines(table(found, look_of(sys.stdout)))
     if args.report:
@@ -93,7 +97,8 @@ def make(found: Adaptation, base: Bundle, *, name: str) -> bytes:
     Raises LeukoliteError when its network cannot take the head, or told the cells worse with it, as it is stored, than
     without: those that it was fitted to, so that only a fault in the rewriting can be the cause.
     """
-    model = with_head(base.content, found.head, features=parts(found.sample.maxima, found.head), name=name)
+    model = with_convolutions(base.content, found.convolutions, name=name) if found.convolutions else base.content
+    model = with_head(model, found.head, features=found.features, name=name)
     content = rebundle(
         model,
         base.card,

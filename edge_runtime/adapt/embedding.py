@@ -1,5 +1,6 @@
 """What a network makes of a picture's main cell before its linear head: each channel's maximum of the last maps."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError
 from edge_runtime.fitness import complaint
 from edge_runtime.graph import read_graph, with_outputs
-from edge_runtime.head import find_head
+from edge_runtime.head import Convolution, find_head, last_convolutions
 from edge_runtime.image import Field, Pixels, decode_field
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.squares import coarsen
@@ -21,6 +22,8 @@ from edge_runtime.view import cut
 class Embedding:
     """One picture: `maxima` float32 [channels of all towers], and what the model says, `probabilities` [classes].
 
+    `reads` is what the last convolution of each tower reads, float32 [rows, columns, channels]; empty where the maps
+    are made otherwise.
     `picture` is as much of the field as the picture covers, uint8 [height, width, 3]. `complaint` is why `classify`
     would give it no label by the limits in the card, None where it would.
     """
@@ -28,19 +31,28 @@ class Embedding:
     maxima: npt.NDArray[np.float32]
     probabilities: Probabilities
     picture: Pixels
+    reads: tuple[npt.NDArray[np.float32], ...] = ()
     complaint: str | None = None
 
 
 class Embedder:
-    """A model with its last feature maps as further outputs; `head` is what reads them."""
+    """A model with its last feature maps as further outputs; `head` is what reads them, `convolutions` make them.
+
+    There are no `convolutions` where the maps are made otherwise: then the head alone can be fitted.
+    """
 
     def __init__(self, content: bytes, card: Card, *, name: str) -> None:
         """Load a bundle's bytes.
 
         Raises LeukoliteError when the network's end is of another kind (edge_runtime/head.py).
         """
-        self.head = find_head(read_graph(content), name=name)
-        self._model = Model(with_outputs(content, self.head.maps))
+        graph = read_graph(content)
+        self.head = find_head(graph, name=name)
+        self.convolutions: tuple[Convolution, ...] = ()
+        with contextlib.suppress(LeukoliteError):
+            self.convolutions = last_convolutions(graph, self.head, name=name)
+        reads = (each.reads for each in self.convolutions)
+        self._model = Model(with_outputs(content, (*self.head.maps, *reads)))
         self._view, self._limits = card.input.seen, card.fitness
 
     def embed(self, source: str | os.PathLike[str] | bytes) -> Embedding:
@@ -56,10 +68,11 @@ class Embedder:
             raise LeukoliteError(
                 expected="a stained cell in the picture", found="none", remedy="look at it, and leave it out"
             )
-        probabilities, maps = self._model.predict_all(crops[0])
+        probabilities, found = self._model.predict_all(crops[0])
+        maps, reads = found[: len(self.head.maps)], found[len(self.head.maps) :]
         maxima = np.concatenate([each.max(axis=(0, 1)) for each in maps])
         unfit = complaint(squares, self._limits) if self._limits else None
-        return Embedding(maxima, probabilities, _covered(field), unfit)
+        return Embedding(maxima, probabilities, _covered(field), tuple(reads), unfit)
 
 
 def _covered(field: Field) -> Pixels:

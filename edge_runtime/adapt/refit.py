@@ -98,22 +98,21 @@ def choose(cells: Cells, priors: Sequence[Prior] = PRIORS) -> Prior:
 
     What is compared is the weighted mean of -log p of the true class; leaving out is in ROUNDS rounds.
     """
-    answers = held_out(cells, priors, _deal(cells, ROUNDS))
+    answers = held_out(cells, priors, deal(cells))
     return priors[int(np.argmin([_loss(cells, logits) for logits in answers]))]
 
 
-def leave_one_out(cells: Cells, priors: Sequence[Prior] = PRIORS) -> Reals:
-    """Logits, float64 [n, classes], of each cell by a head that never saw its group, under a prior that did not either.
+def left_out(cells: Cells, priors: Sequence[Prior] = PRIORS) -> Reals:
+    """Logits, float64 [n, classes], of each cell by a head that never saw its part, under a prior that did not either.
 
     The groups are dealt into ROUNDS parts, and for each the prior is chosen anew from the others, so that the figures
     are not the better for the choice. Standardising looks at the features of all cells, and at no label.
     """
     found = np.empty_like(cells.logits)
-    for part in _deal(cells, ROUNDS):
+    for part in deal(cells):
         if part.any():
             prior = choose(_take(cells, ~part), priors)
-            alone = cells.groups == np.unique(cells.groups[part])[:, np.newaxis]
-            found[part] = held_out(cells, [prior], alone)[0, part]
+            found[part] = held_out(cells, [prior], part[np.newaxis])[0, part]
     return found
 
 
@@ -192,7 +191,7 @@ def _take(cells: Cells, which: npt.NDArray[np.bool_]) -> Cells:
     return Cells(cells.features[which], cells.logits[which], classes, balanced(classes, groups), groups)
 
 
-def _deal(cells: Cells, count: int) -> npt.NDArray[np.bool_]:
+def deal(cells: Cells, count: int = ROUNDS) -> npt.NDArray[np.bool_]:
     """Groups dealt in turn, class after class, into so many rounds: bool [rounds, n]."""
     names, first = np.unique(cells.groups, return_index=True)
     order = np.argsort(cells.classes[first], kind="stable")

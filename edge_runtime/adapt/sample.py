@@ -20,7 +20,8 @@ FEWEST, FEW = 5, 10  # cells of a class: with fewer than the first nothing is do
 class Sample:
     """Labelled cells, and how the bundle sees them.
 
-    `maxima` float32 [n, channels] and `probabilities` float32 [n, classes], as in Embedding; `classes` int64 [n];
+    `maxima` float32 [n, channels] and `probabilities` float32 [n, classes], as in Embedding, and so `reads`, float32
+    [n, rows, columns, channels] a tower; `classes` int64 [n];
     `groups` int64 [n], alike for pictures that show one cell, and `group_names` as many names. `unusable` and
     `warnings` are lines for the user: pictures that are left out, and what else is not as it should be. `refused` is
     whether the bundle's own limits refuse some of the pictures a label.
@@ -34,6 +35,7 @@ class Sample:
     group_names: tuple[str, ...]
     unusable: tuple[str, ...]
     warnings: tuple[str, ...]
+    reads: tuple[npt.NDArray[np.float32], ...] = ()
     refused: bool = False
 
 
@@ -77,6 +79,7 @@ def take(
         group_names=tuple(names),
         unusable=tuple(unusable),
         warnings=(*_warnings(counts, [image.name for image, _ in seen], first), *_refusals(kept)),
+        reads=tuple(np.stack(own) for own in zip(*(embedding.reads for _, embedding in kept), strict=True)),
         refused=any(embedding.complaint for _, embedding in kept),
     )
 

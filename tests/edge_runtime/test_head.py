@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edge_runtime.card import read_model
 from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE
 from edge_runtime.graph import read_graph
-from edge_runtime.head import find_head
+from edge_runtime.head import find_head, last_convolutions
 from tests import tiny_model
 from tests.flat import changed
 
@@ -110,3 +110,36 @@ def test_another_network_is_refused_by_what_is_other_in_it(change, found, refuse
 def test_a_network_without_maps_is_refused(refused):
     with refused("got AVERAGE_POOL_2D to "):
         find_head(read_graph(tiny_model.model_bytes()), name="it")
+
+
+def step(tree):
+    """The last convolution with strides."""
+    last = [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)][-1]
+    last.builtinOptions.strideH = last.builtinOptions.strideW = 2
+
+
+def no_activation(tree):
+    """The last convolution without ReLU."""
+    last = [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)][-1]
+    last.builtinOptions.fusedActivationFunction = 0
+
+
+@pytest.mark.parametrize("change", [step, no_activation])
+def test_maps_that_no_plain_convolution_makes_are_refused(change, refused):
+    graph = read_graph(changed(NETWORK, change))
+    with refused("convolutions without strides, and ReLU, before the maxima in it, got CONV_2D to"):
+        last_convolutions(graph, find_head(graph, name="it"), name="it")
+
+
+@pytest.mark.parametrize("path", [SHIPPED_MODEL, SHIPPED_REFERENCE, CELLS / "leukolite-int8.tflite"])
+def test_the_last_convolutions_are_found(path):
+    """That they compute what the network does, adapt/test_embedding.py shows."""
+    graph = read_graph(read_model(path))
+    head = find_head(graph, name="it")
+    found = last_convolutions(graph, head, name="it")
+    assert [each.operator.outputs[0] for each in found] == list(head.maps)
+    for each, tensor in zip(found, head.maps, strict=True):
+        assert each.kernel.shape == (tensor.shape[3], 3, 3, each.reads.shape[3])
+        assert each.bias.shape == (tensor.shape[3],)
+        scales = tensor.scales
+        assert each.most == (scales[0] * 255 if scales else float("inf"))  # int8 from -128, which is 0

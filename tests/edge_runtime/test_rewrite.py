@@ -8,12 +8,13 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from convert.proof import check_integer
+from edge_runtime.adapt import tuning
 from edge_runtime.card import read_model
 from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE
 from edge_runtime.graph import read_graph, with_outputs
-from edge_runtime.head import find_head
+from edge_runtime.head import find_head, last_convolutions
 from edge_runtime.model import Model
-from edge_runtime.rewrite import with_head, with_temperature
+from edge_runtime.rewrite import with_convolutions, with_head, with_temperature
 from tests import tiny_model
 from tests.flat import changed
 from tests.heads import FLOAT_TOLERANCE, sums
@@ -83,6 +84,36 @@ def test_another_head_computes_what_it_says(network):
         check_integer(rewritten)
         raw, _ = logits(rewritten, network.pictures)
         assert -128 < raw.min() < raw.max() < 127  # nothing is cut off
+
+
+def test_other_convolutions_compute_what_they_say(network):
+    random, graph = np.random.default_rng(2), read_graph(network.content)
+    other = [
+        replace(
+            each,
+            kernel=each.kernel + random.normal(0, 0.01, each.kernel.shape).astype(np.float32),
+            bias=each.bias + random.normal(0, 0.1, each.bias.shape).astype(np.float32),
+        )
+        for each in last_convolutions(graph, network.head, name="it")
+    ]
+    rewritten = with_convolutions(network.content + b"a card", other, name="it")
+    changed_graph = read_graph(rewritten)
+    stored = last_convolutions(changed_graph, find_head(changed_graph, name="it"), name="it")
+    for asked, found in zip(other, stored, strict=True):
+        peaks = np.abs(asked.kernel).max(axis=(1, 2, 3), keepdims=True)
+        half_a_step = peaks / 127 / 2 if found.operator.inputs[1].scales else 0 * peaks
+        assert (np.abs(found.kernel - asked.kernel) <= 1.001 * half_a_step + 1e-7).all()
+        assert found.most == asked.most
+    count = len(stored)
+    model = Model(with_outputs(rewritten, [*network.head.maps, *(each.reads for each in stored)]))
+    for picture in network.pictures:
+        found = model.predict_all(picture)[1]
+        wanted = tuning.maxima([each[np.newaxis] for each in found[count:]], stored)
+        for own, seen, convolution in zip(wanted, found[:count], stored, strict=True):
+            step = convolution.most / 255 if np.isfinite(convolution.most) else 2e-3
+            np.testing.assert_allclose(seen.max(axis=(0, 1)), own[0], rtol=0, atol=0.51 * step)
+    if np.isfinite(stored[0].most):
+        check_integer(rewritten)
 
 
 def test_the_same_head_gives_the_same_answers(network):
