@@ -43,7 +43,8 @@ class Trial:
     """One bundle at one microscope with so many pictures a class, of `sources` source cells in all.
 
     Balanced accuracies: `before` and `after` on TEST's other sources, each source counting once; `expected` and
-    `expected_before` on the few cells themselves, left out in turn, by which `leukolite adapt` writes a bundle or not.
+    `expected_before` on the few cells themselves, left out by fifths, by which `leukolite adapt` writes a bundle or
+    not. `prior` is None where the last convolutions were tuned.
     """
 
     view: str
@@ -248,13 +249,13 @@ def _sample(few: Seen, labels: Sequence[str], *, count: int) -> Sample:
 
 
 def _adapted(content: bytes, found: Adaptation, others: Seen) -> Reals:
-    """Logits of what the adapted bundle holds, quantised where it is int8."""
+    """Logits by the layers that the adapted bundle holds, quantised where it is int8, but for the rounding of maps."""
     model = with_convolutions(content, found.convolutions, name="the bundle") if found.convolutions else content
     graph = read_graph(with_head(model, found.head, features=found.features, name="the bundle"))
     head, features = find_head(graph, name="it"), parts(others.maxima, found.head)
     if found.convolutions:
         features = maxima(others.reads, last_convolutions(graph, head, name="it"))
-    return logits(features, head)
+    return logits(features, head.weights, head.bias)
 
 
 def by_source(truth: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], sources: npt.NDArray[np.str_]) -> float:

@@ -226,7 +226,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _adapt(args: argparse.Namespace) -> int:
-    """Refit the head, print what it brings and write the bundle."""
+    """Fit the last layers, print what that brings and write the bundle."""
     from edge_runtime.adapt.command import run as adapt
 
     return adapt(args)

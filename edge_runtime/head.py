@@ -3,6 +3,7 @@
 Read from the graph itself, so that no card need name it, and any network of that kind will do.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -86,11 +87,19 @@ def last_convolutions(graph: Graph, head: Head, *, name: str) -> tuple[Convoluti
         head: what `find_head` found in it.
         name: what to call it.
 
-    Raises LeukoliteError when a map is made otherwise: by another layer, by strides, or without ReLU.
+    Raises LeukoliteError when a map is made otherwise: by another layer, by strides, in groups of channels, or without
+    ReLU; or when something else reads the map, or the layer's numbers.
     """
     try:
         made_by = _makers(graph)
-        return tuple(_convolution(made_by[_skip(tensor, made_by).index], made_by) for tensor in head.maps)
+        found = tuple(_convolution(made_by[_skip(tensor, made_by).index], made_by) for tensor in head.maps)
+        read = Counter(tensor.index for each in graph.operators for tensor in each.inputs if tensor is not None)
+        for each in found:  # else a change of one would change what else reads it
+            if any(
+                read[tensor.index] != 1 for tensor in (*each.operator.inputs[1:3], *each.operator.outputs) if tensor
+            ):
+                raise ValueError(f"{each.operator}, parts of which are read twice")
+        return found
     except (ValueError, LookupError, AttributeError) as error:
         raise LeukoliteError(
             expected=f"convolutions without strides, and ReLU, before the maxima in {name}",
@@ -135,6 +144,8 @@ def _convolution(operator: Operator, made_by: Mapping[int, Operator]) -> Convolu
     if made.scales and made.kind == "INT8":
         most = made.scales[0] * (127 - made.zero_points[0])
     kernel, bias = (_skip(_read(operator, position), made_by).values() for position in (1, 2))
+    if kernel.shape[3] != reads.shape[3]:
+        raise ValueError(f"{operator} in groups of channels")
     return Convolution(operator, reads, kernel, bias, most)
 
 

@@ -22,6 +22,7 @@ class Trial:
 
     `tpr` and `tnr` are by class, `accuracy_ci95` from resampling groups of source cells; `multiply_adds` are of one
     picture, all towers. `int8` holds balanced accuracy, accuracy and agreement with float after fine-tuning, if done.
+    With `blind_towers` those of one run were the judges, of a fold each.
     """
 
     splits: str
@@ -38,6 +39,7 @@ class Trial:
     tnr: Mapping[str, float]
     provenance: Mapping[str, Any]
     int8: Mapping[str, float] | None = None
+    blind_towers: bool = False
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -90,7 +92,7 @@ def _int8(report: EvalReport, agreement: float | None) -> dict[str, float]:
 
 def read(path: Path) -> Trial:
     """A trial.json, or the run.json of a float run with blind towers; LeukoliteError when it is neither."""
-    fields = read_json(path, what="the trial.json of a cross-validation")
+    fields = read_json(path, what="the trial.json of a cross-validation, or the run.json of blind towers")
     try:
         if fields["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema {fields['schema_version']}")
@@ -125,6 +127,7 @@ def _by_towers(run: Mapping[str, Any]) -> Trial:
         tpr={label: rates["tpr"] for label, rates in groups["per_class"].items()},
         tnr={label: rates["tnr"] for label, rates in groups["per_class"].items()},
         provenance=run["provenance"],
+        blind_towers=True,
     )
 
 
@@ -182,5 +185,5 @@ def _changes(trial: Trial, preset: str) -> Iterable[str]:
     for name in ("per_class", "seed", "sampling"):
         if own[name] != usual[name]:
             yield f"{name} {own[name]}"
-    if trial.folds != (own["network"]["towers"] if own["network"]["blind"] else 5):
+    if trial.folds != 5 and not trial.blind_towers:
         yield f"{trial.folds} folds"

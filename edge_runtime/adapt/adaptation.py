@@ -95,7 +95,7 @@ def adapt(
     ways.append(refit.left_out(cells))
     left_out, best = chosen(cells, ways)
     prior, features = None, parts(sample.maxima, head)
-    if best < len(ways) - 1:
+    if convolutions and best == 0:
         convolutions, head = tuning.tune(sample.reads, convolutions, head, classes=cells.classes, weights=cells.weights)
         features = tuning.maxima(sample.reads, convolutions)
     else:
@@ -128,15 +128,16 @@ def adapt(
 
 
 def chosen(cells: refit.Cells, ways: Sequence[npt.NDArray[np.float64]]) -> tuple[npt.NDArray[np.float64], int]:
-    """Which way tells cells that were left out best, by balanced accuracy, and answers that are not the better for it.
+    """Which way tells cells that were left out best, by balanced accuracy, and answers that hardly gain by the choice.
 
     Args:
         cells: all of them.
         ways: the logits [n, classes] that each way gave to cells while they were left out.
 
     Returns:
-        Logits, float64 [n, classes], each part's by the way that tells the other parts best; and the number of the way
-        that tells all of them best. Of ways that are equally good it is the first.
+        Logits, float64 [n, classes], each part's by the way that tells the other parts best: how it is answered itself
+        has no say, though layers that the others were answered by did see it. And the number of the way that tells all
+        of them best; of ways that are equally good it is the first.
     """
     rights = np.array([cells.weights * (way.argmax(axis=1) == cells.classes) for way in ways])
     found = np.empty_like(cells.logits)
@@ -161,7 +162,9 @@ def _tuned(
             tuned, its_head = tuning.tune(
                 [own[kept] for own in sample.reads], convolutions, head, classes=cells.classes[kept], weights=weights
             )
-            found[part] = tuning.logits(tuning.maxima([own[part] for own in sample.reads], tuned), its_head)
+            found[part] = tuning.logits(
+                tuning.maxima([own[part] for own in sample.reads], tuned), its_head.weights, its_head.bias
+            )
         advance()
     return found
 

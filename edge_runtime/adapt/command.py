@@ -1,4 +1,4 @@
-"""`leukolite adapt`: look at the labelled cells, refit, say what that brings, and write the bundle if it helps."""
+"""`leukolite adapt`: look at the labelled cells, fit, say what that brings, and write the bundle if it helps."""
 
 import argparse
 import os
@@ -103,7 +103,7 @@ def make(found: Adaptation, base: Bundle, *, name: str) -> bytes:
         model,
         base.card,
         adapted={"base_sha256": base.digest, **found.summary()},
-        accuracy={"leave_one_out": True, **summary(found.after)},
+        accuracy={"left_out": f"1/{ROUNDS} at a time", **summary(found.after)},
         refusing=not found.sample.refused,
     )
     embedder = Embedder(content, base.card, name=name)

@@ -1,4 +1,4 @@
-"""What a network makes of a picture's main cell before its linear head: each channel's maximum of the last maps."""
+"""What a network makes of a picture's main cell before its last layers: what these read, and each channel's maximum."""
 
 import contextlib
 import os

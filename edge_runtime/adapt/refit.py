@@ -8,12 +8,14 @@ features there are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+Real = TypeVar("Real", np.float32, np.float64)
 
 # Of 100 of TRAIN's cells at synthetic microscopes, probabilities are then within 0.013 of those of the limit under the
 # weakest prior, and within 0.002 under most. Left out cells are answered after as many steps as all others.
@@ -173,8 +175,8 @@ def _standard(features: Reals) -> tuple[Reals, Reals]:
     return features.mean(axis=0), np.maximum(spread, max(float(spread.mean()) / 4, 1e-6))
 
 
-def shares(logits: Reals) -> Reals:
-    """The probabilities of logits [..., classes]."""
+def shares(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:
+    """The probabilities of logits [..., classes], in their own precision."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 

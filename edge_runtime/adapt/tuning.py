@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.adapt.refit import shares
 from edge_runtime.head import Convolution, Head
 
-STEPS = 60
+STEPS = 60  # of which the rate falls to nothing in the last, which is not taken
 RATE = 3e-4
 """Of Adam, whose rate falls as a half cosine (Kingma and Ba 2015, arXiv:1412.6980). Tried on TRAIN alone, on cells that
 the network never saw, at synthetic microscopes of grade 4: half as many steps, three times the rate, or beginning at a
@@ -33,7 +34,7 @@ def tune(
     classes: Indices,
     weights: npt.NDArray[np.float64],
 ) -> tuple[tuple[Convolution, ...], Head]:
-    """Both after STEPS steps down the weighted mean of -log p of the true classes.
+    """Both after small steps down the weighted mean of -log p of the true classes.
 
     Args:
         reads: for each convolution what it reads of each cell, float32 [n, rows, columns, channels].
@@ -47,10 +48,10 @@ def tune(
     values = [np.array(each) for each in (*kernels, *biases, *head.weights, head.bias)]
     first, second = ([np.zeros_like(each) for each in values] for _ in range(2))
     true = np.eye(len(head.bias), dtype=np.float32)[classes]
-    shares = (weights / weights.sum()).astype(np.float32)[:, np.newaxis]
-    for step in range(1, STEPS + 1):
+    weighed = (weights / weights.sum()).astype(np.float32)[:, np.newaxis]
+    for step in range(1, STEPS):
         rate = np.float32(RATE * (1 + math.cos(math.pi * step / STEPS)) / 2)
-        for number, gradient in enumerate(_gradients(towers, values, true, shares)):
+        for number, gradient in enumerate(_gradients(towers, values, true, weighed)):
             first[number] += (1 - _FIRST) * (gradient - first[number])
             second[number] += (1 - _SECOND) * (gradient**2 - second[number])
             mean, square = first[number] / (1 - _FIRST**step), second[number] / (1 - _SECOND**step)
@@ -67,9 +68,9 @@ def maxima(reads: Sequence[Reals], convolutions: Sequence[Convolution]) -> list[
     return [_Tower(own, each).maxima(each.kernel, each.bias)[0] for own, each in zip(reads, convolutions, strict=True)]
 
 
-def logits(features: Sequence[Reals], head: Head) -> Reals:
-    """What a head makes of such maxima, float32 [n, classes]."""
-    found: Reals = head.bias + sum(own @ weights.T for own, weights in zip(features, head.weights, strict=True))
+def logits(features: Sequence[Reals], weights: Sequence[Reals], bias: Reals) -> Reals:
+    """What the weights and bias of a head make of such maxima, float32 [n, classes]."""
+    found: Reals = bias + sum(own @ each.T for own, each in zip(features, weights, strict=True))
     return found
 
 
@@ -110,14 +111,12 @@ class _Tower:
         return np.stack(found, axis=1).reshape(places.shape[1], -1, side, self._padded.shape[-1])
 
 
-def _gradients(towers: Sequence[_Tower], values: Sequence[Reals], true: Reals, shares: Reals) -> list[Reals]:
+def _gradients(towers: Sequence[_Tower], values: Sequence[Reals], true: Reals, weighed: Reals) -> list[Reals]:
     """Of the weighted cross-entropy by kernels, biases, the head's weights and its bias, in that order."""
     count = len(towers)
     seen = [tower.maxima(*own) for tower, *own in zip(towers, values, values[count:], strict=False)]
     weights, bias = values[2 * count : -1], values[-1]
-    found = bias + sum(own @ each.T for (own, _, _), each in zip(seen, weights, strict=True))
-    powers = np.exp(found - found.max(axis=1, keepdims=True))
-    errors = shares * (powers / powers.sum(axis=1, keepdims=True) - true)
+    errors: Reals = weighed * (shares(logits([own for own, _, _ in seen], weights, bias)) - true)
     pulls = [(errors @ each) * gives for (_, _, gives), each in zip(seen, weights, strict=True)]
     return [
         *(tower.gradient(places, own) for tower, (_, places, _), own in zip(towers, seen, pulls, strict=True)),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
@@ -124,10 +125,35 @@ def no_activation(tree):
     last.builtinOptions.fusedActivationFunction = 0
 
 
-@pytest.mark.parametrize("change", [step, no_activation])
-def test_maps_that_no_plain_convolution_makes_are_refused(change, refused):
+def groups(tree):
+    """The last convolution with a kernel of half as many channels as it reads."""
+    last = [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)][-1]
+    kernel = tree.subgraphs[0].tensors[last.inputs[1]]
+    kernel.shape = [*kernel.shape[:3], kernel.shape[3] // 2]
+    buffer = tree.buffers[kernel.buffer]
+    buffer.data = buffer.data[: int(np.prod(kernel.shape))]
+
+
+def shared_bias(tree):
+    """The last convolution's bias is the one before's too."""
+    *_, before, last = [
+        each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)
+    ]
+    before.inputs = [*before.inputs[:2], last.inputs[2]]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (step, ""),
+        (no_activation, ""),
+        (groups, ".* in groups of channels"),
+        (shared_bias, ".* parts of which are read twice"),
+    ],
+)
+def test_maps_that_no_plain_convolution_makes_are_refused(change, found, refused):
     graph = read_graph(changed(NETWORK, change))
-    with refused("convolutions without strides, and ReLU, before the maxima in it, got CONV_2D to"):
+    with refused("convolutions without strides, and ReLU, before the maxima in it, got CONV_2D to" + found):
         last_convolutions(graph, find_head(graph, name="it"), name="it")
 
 

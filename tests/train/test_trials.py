@@ -109,7 +109,7 @@ def test_crossval_command_records_a_trial_that_the_table_reads(smear_root, tmp_p
     page = capsys.readouterr().out
     assert page == (tmp_path / "trials.md").read_text()
     assert "| trial | 0." in page
-    assert "towers 2" in page
+    assert "2 folds" in page
     found = trials.read(out / "trial.json")
     assert (found.n, found.splits) == (32, "TEST+TRAIN")
     assert found.multiply_adds == network.multiply_adds(replace(PRESETS["quick"].network, widths=(4, 4)), classes=4)

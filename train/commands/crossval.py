@@ -25,7 +25,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     add_course(crossval)
     crossval.set_defaults(call=_crossval)
 
-    trials = commands.add_parser("trials", help="one table of several cross-validations' trial.json")
+    trials = commands.add_parser(
+        "trials", help="one table of cross-validations (trial.json) and runs of blind towers (run.json)"
+    )
     trials.add_argument("trials", nargs="+", type=Path, metavar="FILE.json", help="named by the file")
     trials.add_argument("--out", type=Path, metavar="FILE.md")
     trials.set_defaults(call=_trials)

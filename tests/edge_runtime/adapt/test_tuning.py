@@ -23,7 +23,7 @@ def made(*, towers: int = 2, side: int = 3, count: int = 8):
 
 
 def loss(reads, convolutions, head, classes):
-    found = tuning.logits(tuning.maxima(reads, convolutions), head).astype(np.float64)
+    found = tuning.logits(tuning.maxima(reads, convolutions), head.weights, head.bias).astype(np.float64)
     return np.mean(np.log(np.exp(found).sum(axis=1)) - found[range(len(found)), classes])
 
 
@@ -50,8 +50,8 @@ def test_gradients_are_those_of_the_loss(side):
     reads, convolutions, head, classes = made(side=side)
     towers = [tuning._Tower(own, each) for own, each in zip(reads, convolutions, strict=True)]
     values = [each.kernel for each in convolutions] + [each.bias for each in convolutions] + [*head.weights, head.bias]
-    shares = np.full((len(classes), 1), 1 / len(classes), np.float32)
-    found = tuning._gradients(towers, values, np.eye(3, dtype=np.float32)[classes], shares)
+    weighed = np.full((len(classes), 1), 1 / len(classes), np.float32)
+    found = tuning._gradients(towers, values, np.eye(3, dtype=np.float32)[classes], weighed)
     assert [each.shape for each in found] == [each.shape for each in values]
 
     def at(number, place, by):
