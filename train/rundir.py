@@ -63,6 +63,7 @@ def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None
     before = _begun_with(path) if path.is_file() and resume is not False else None
     finished = (directory / RUN_NAME).is_file()
     if resume and before == identity and finished:
+        discard_checkpoints(directory)  # what a kill left of them while they were being removed
         return True
     unfinished = before is not None and checkpoints.is_dir() and not finished
     if (resume or unfinished) and before != identity:

@@ -100,17 +100,21 @@ class Chain:
             self._check_way_on(ending, expected)
             if ending.status is not None:
                 assert ending.status == 0, ending.said
+                assert not (self.run / "checkpoints").exists()
                 return self
             self.killed.append(kill)
             self.parts += (self.run / "checkpoints" / ".part").exists()
         raise AssertionError("neither a kill nor an end")
 
     def _way_on(self):
-        """What the next attempt has to say: it goes on from the newest checkpoint, since each with a name is whole."""
-        found, said = Checkpoints(self.run / "checkpoints", variables=tf.train.Checkpoint()), []
-        assert found.whole(tell=said.append) == found.steps(), said
+        """What the next attempt has to say: it goes on from the newest checkpoint, since each with a name is whole.
+
+        Of a finished run they are being removed, and a kill may leave anything of them.
+        """
         if (self.run / "run.json").exists():
             return "is finished"
+        found, said = Checkpoints(self.run / "checkpoints", variables=tf.train.Checkpoint()), []
+        assert found.whole(tell=said.append) == found.steps(), said
         return f" (checkpoint of step {found.steps()[0]})" if found.steps() else ""
 
     def _check_way_on(self, ending, expected):

@@ -308,3 +308,11 @@ def test_held_out_report_counts_every_image_by_its_own_logits(cells, tmp_path):
     assert first.confidence == pytest.approx(wanted, rel=1e-6)  # float32 logits
     assert report.groups["n"] == len({origin.group for origin in cells.origins}) == 4 + 3 + 2 + 6
     assert load_report(tmp_path / "held_out.json").data["sha256"] == cells.digest
+
+
+def test_what_a_kill_left_of_a_finished_run_s_checkpoints_goes_when_it_is_asked_for_again(tmp_path):
+    rundir.prepare(tmp_path, identity=IDENTITY, resume=None)
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "checkpoints" / "step-000000001").mkdir(parents=True)
+    assert rundir.prepare(tmp_path, identity=IDENTITY, resume=True) is True
+    assert not (tmp_path / "checkpoints").exists()
