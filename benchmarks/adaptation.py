@@ -28,7 +28,7 @@ from edge_runtime.graph import read_graph
 from edge_runtime.head import find_head, last_convolutions
 from edge_runtime.markdown import table
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
-from edge_runtime.rewrite import with_convolutions, with_head
+from edge_runtime.rewrite import with_head
 
 PER_CLASS = (5, 10, 25)
 PER_SOURCE = 2  # pictures of each source cell of TEST that are asked about
@@ -250,8 +250,8 @@ def _sample(few: Seen, labels: Sequence[str], *, count: int) -> Sample:
 
 def _adapted(content: bytes, found: Adaptation, others: Seen) -> Reals:
     """Logits by the layers that the adapted bundle holds, quantised where it is int8, but for the rounding of maps."""
-    model = with_convolutions(content, found.convolutions, name="the bundle") if found.convolutions else content
-    graph = read_graph(with_head(model, found.head, features=found.features, name="the bundle"))
+    model = with_head(content, found.head, features=found.features, convolutions=found.convolutions, name="the bundle")
+    graph = read_graph(model)
     head, features = find_head(graph, name="it"), parts(others.maxima, found.head)
     if found.convolutions:
         features = maxima(others.reads, last_convolutions(graph, head, name="it"))

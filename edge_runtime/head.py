@@ -135,10 +135,11 @@ def logits_layer(graph: Graph) -> Operator:
 
 def _convolution(operator: Operator, made_by: Mapping[int, Operator]) -> Convolution:
     """An operator as a convolution; ValueError where it is none of that kind."""
+    if operator.name != "CONV_2D":
+        raise ValueError(str(operator))
     options, reads, made = operator.options, _read(operator, 0), operator.outputs[0]
-    steps = operator.name == "CONV_2D" and (options.strideH, options.strideW, options.padding)
-    widened = operator.name == "CONV_2D" and (options.dilationHFactor, options.dilationWFactor)
-    if steps != (1, 1, SAME) or widened != (1, 1) or options.fusedActivationFunction != _RELU:
+    steps = options.strideH, options.strideW, options.dilationHFactor, options.dilationWFactor
+    if steps != (1, 1, 1, 1) or options.padding != SAME or options.fusedActivationFunction != _RELU:
         raise ValueError(str(operator))
     most = float("inf")
     if made.scales and made.kind == "INT8":

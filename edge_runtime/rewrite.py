@@ -30,7 +30,14 @@ _SHAPES_ONLY = frozenset({"CONCATENATION", "RESHAPE"})  # what they read and wri
 _NEAR, _NEXT = (np.array(sorted(range(-reach, reach + 1), key=abs), np.int32) for reach in (4000, 2))
 
 
-def with_head(content: bytes, head: Head, *, features: Sequence[npt.NDArray[np.float32]], name: str) -> bytes:
+def with_head(
+    content: bytes,
+    head: Head,
+    *,
+    features: Sequence[npt.NDArray[np.float32]],
+    convolutions: Sequence[Convolution] = (),
+    name: str,
+) -> bytes:
     """The same model with other weights and another bias at its end.
 
     With several towers, each gets its part of the weights and an equal part of the bias; what joins them stays.
@@ -40,12 +47,16 @@ def with_head(content: bytes, head: Head, *, features: Sequence[npt.NDArray[np.f
         head: what `find_head` found there, with other `weights` and `bias`, in float32.
         features: for each of `head.maps` each channel's maximum over it, float32 [n, channels], of some pictures. An
             int8 model's logits get a range that holds theirs and a quarter of the span more at each end.
+        convolutions: what `last_convolutions` found there, with other `kernel` and `bias`, in float32; their outputs
+            keep their range. Of none, what makes the maps stays.
         name: what to call the model.
 
     Raises LeukoliteError when the layers cannot take them, or XNNPACK would no longer run all that it ran.
     """
     try:
         tree = _Tree(content)
+        for convolution in convolutions:
+            tree.set_weights(convolution.operator, convolution.kernel, convolution.bias)
         layers, constant = dense_layers(tree.graph)
         if len(layers) != len(head.maps):
             raise ValueError(f"{len(layers)} dense layers behind {len(head.maps)} feature maps")
@@ -62,25 +73,6 @@ def with_head(content: bytes, head: Head, *, features: Sequence[npt.NDArray[np.f
             tree.set_range(tree.alike(last.outputs), np.asarray(joined))
         tree.set_range(joint, np.stack(given))
     except (ValueError, LookupError, np.linalg.LinAlgError) as error:
-        raise _other(name, error) from error
-    return _checked(tree.pack(), content, name=name)
-
-
-def with_convolutions(content: bytes, convolutions: Sequence[Convolution], *, name: str) -> bytes:
-    """The same model with other kernels and biases of its last convolutions, whose outputs keep their range.
-
-    Args:
-        content: the bytes of a .tflite that `last_convolutions` takes; what lies behind the model is left out.
-        convolutions: what it found there, with other `kernel` and `bias`, in float32.
-        name: what to call the model.
-
-    Raises LeukoliteError when the layers cannot take them, or XNNPACK would no longer run all that it ran.
-    """
-    try:
-        tree = _Tree(content)
-        for convolution in convolutions:
-            tree.set_weights(convolution.operator, convolution.kernel, convolution.bias)
-    except (ValueError, LookupError) as error:
         raise _other(name, error) from error
     return _checked(tree.pack(), content, name=name)
 

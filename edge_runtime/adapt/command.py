@@ -28,7 +28,7 @@ from edge_runtime.options import PROG
 from edge_runtime.progress import progress
 from edge_runtime.provenance import RUNTIME_PACKAGES, collect
 from edge_runtime.report import summary
-from edge_runtime.rewrite import with_convolutions, with_head
+from edge_runtime.rewrite import with_head
 from edge_runtime.terminal import BOLD, GREEN, RED, Look, columns_of, look_of, pad
 
 
@@ -97,8 +97,7 @@ def make(found: Adaptation, base: Bundle, *, name: str) -> bytes:
     Raises LeukoliteError when its network cannot take the head, or told the cells worse with it, as it is stored, than
     without: those that it was fitted to, so that only a fault in the rewriting can be the cause.
     """
-    model = with_convolutions(base.content, found.convolutions, name=name) if found.convolutions else base.content
-    model = with_head(model, found.head, features=found.features, name=name)
+    model = with_head(base.content, found.head, features=found.features, convolutions=found.convolutions, name=name)
     content = rebundle(
         model,
         base.card,

@@ -113,21 +113,26 @@ def test_a_network_without_maps_is_refused(refused):
         find_head(read_graph(tiny_model.model_bytes()), name="it")
 
 
+def convolutions(tree):
+    """All of a ModelT, in order."""
+    return [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)]
+
+
 def step(tree):
     """The last convolution with strides."""
-    last = [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)][-1]
+    last = convolutions(tree)[-1]
     last.builtinOptions.strideH = last.builtinOptions.strideW = 2
 
 
 def no_activation(tree):
     """The last convolution without ReLU."""
-    last = [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)][-1]
+    last = convolutions(tree)[-1]
     last.builtinOptions.fusedActivationFunction = 0
 
 
 def groups(tree):
     """The last convolution with a kernel of half as many channels as it reads."""
-    last = [each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)][-1]
+    last = convolutions(tree)[-1]
     kernel = tree.subgraphs[0].tensors[last.inputs[1]]
     kernel.shape = [*kernel.shape[:3], kernel.shape[3] // 2]
     buffer = tree.buffers[kernel.buffer]
@@ -136,9 +141,7 @@ def groups(tree):
 
 def shared_bias(tree):
     """The last convolution's bias is the one before's too."""
-    *_, before, last = [
-        each for each in tree.subgraphs[0].operators if isinstance(each.builtinOptions, schema.Conv2DOptionsT)
-    ]
+    *_, before, last = convolutions(tree)
     before.inputs = [*before.inputs[:2], last.inputs[2]]
 
 

@@ -14,7 +14,7 @@ from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE
 from edge_runtime.graph import read_graph, with_outputs
 from edge_runtime.head import find_head, last_convolutions
 from edge_runtime.model import Model
-from edge_runtime.rewrite import with_convolutions, with_head, with_temperature
+from edge_runtime.rewrite import with_head, with_temperature
 from tests import tiny_model
 from tests.flat import changed
 from tests.heads import FLOAT_TOLERANCE, sums
@@ -96,7 +96,9 @@ def test_other_convolutions_compute_what_they_say(network):
         )
         for each in last_convolutions(graph, network.head, name="it")
     ]
-    rewritten = with_convolutions(network.content + b"a card", other, name="it")
+    rewritten = with_head(
+        network.content + b"a card", network.head, features=network.features, convolutions=other, name="it"
+    )
     changed_graph = read_graph(rewritten)
     stored = last_convolutions(changed_graph, find_head(changed_graph, name="it"), name="it")
     for asked, found in zip(other, stored, strict=True):
