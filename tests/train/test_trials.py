@@ -131,6 +131,10 @@ def test_a_run_of_blind_towers_is_a_trial_of_whole_fields(tmp_path, refused):
     assert found.lowest_tpr[0] == run["operating_point"]["lowest_tpr"]
     (title,) = [line for line in lines(own=found, cell=trial(n_groups=252)) if "whole" in line]
     assert title == "TRAIN, 9,957 images in 252 groups of source cells, whole fields:"
+    assert main(["trials", str(path), "--keep", str(tmp_path)]) == 0
+    assert trials.read(tmp_path / "run.json") == found  # as a trial.json, without the run's own inputs
+    assert "inputs" in run
+    assert "inputs" not in read_json(tmp_path / "run.json", what="trial")
     for changes in ({"stage": "qat"}, {"held_out": None}):
         write_json(tmp_path / "run.json", {**run, **changes})
         with refused("or the run.json of blind towers, at .*a run of stage"):

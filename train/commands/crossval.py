@@ -30,6 +30,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     trials.add_argument("trials", nargs="+", type=Path, metavar="FILE.json", help="named by the file")
     trials.add_argument("--out", type=Path, metavar="FILE.md")
+    trials.add_argument("--keep", type=Path, metavar="DIR", help="write each there as a trial.json, by its own name")
     trials.set_defaults(call=_trials)
 
 
@@ -67,10 +68,13 @@ def _crossval(args: argparse.Namespace) -> int:
 def _trials(args: argparse.Namespace) -> int:
     """Tabulate trials."""
     start()
-    from edge_runtime.files import write_atomic
+    from edge_runtime.files import write_atomic, write_json
     from train.trials import read_all, to_markdown
 
-    text = "".join(f"{line}\n" for line in to_markdown(read_all(args.trials)))
+    trials = read_all(args.trials)
+    for name, trial in trials.items() if args.keep else ():
+        write_json(args.keep / f"{name}.json", trial.to_json())
+    text = "".join(f"{line}\n" for line in to_markdown(trials))
     if args.out:
         write_atomic(args.out, [text.encode()])
     print(text, end="")
