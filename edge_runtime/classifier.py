@@ -16,13 +16,12 @@ from edge_runtime.card import Card
 from edge_runtime.errors import LeukoliteError, LeukoliteWarning, show
 from edge_runtime.fitness import NO_CELL, complaint
 from edge_runtime.golden import OFF, REFUSE, check_policy, check_record, replay, without_delegate
-from edge_runtime.image import Field, Pixels, decode_field
+from edge_runtime.image import Field, Pixels
 from edge_runtime.locate import Cell
 from edge_runtime.memory import keep_freed
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.prediction import CellPrediction, Latency, Prediction, failed
-from edge_runtime.squares import coarsen
-from edge_runtime.view import box_of, cut, magnified
+from edge_runtime.view import Look, box_of, look_at
 
 if TYPE_CHECKING:
     from edge_runtime.explanation import Explanation
@@ -177,44 +176,42 @@ class Classifier:
         from edge_runtime.explanation import Explanation, evidence, place
 
         model, head = self._explaining()
-        looks = []
+        answers = []
 
         def predict(pixels: Pixels) -> Probabilities:
             probabilities, features = model.predict_all(pixels)
-            looks.append((features, int(probabilities.argmax())))
+            answers.append((features, int(probabilities.argmax())))
             return probabilities
 
-        prediction, field, cells = self._classify(source, predict)
-        if field is None:
+        prediction, look = self._classify(source, predict)
+        if look is None:
             return Explanation(prediction, np.zeros((0, 0, 3), np.uint8), (), self.digest)
-        view = magnified(self.card.input.seen, coarsen(field.pixels), cells)
         maps = (
-            place(evidence(features, head), head, top_class=top_class, cell=cell, view=view)
-            for (features, top_class), cell in zip(looks, cells or [None] * len(looks), strict=True)
+            place(evidence(features, head), head, top_class=top_class, cell=cell, view=look.magnified)
+            for (features, top_class), cell in zip(answers, look.cells or [None] * len(answers), strict=True)
         )
-        return Explanation(prediction, field.pixels, tuple(maps), self.digest)
+        return Explanation(prediction, look.pixels, tuple(maps), self.digest)
 
     def _classify(
         self, source: str | os.PathLike[str] | bytes, predict: Callable[[Pixels], Probabilities]
-    ) -> tuple[Prediction, Field | None, tuple[Cell, ...]]:
-        """What `classify` gives, the field that the picture was decoded to, if it could be, and the cells found."""
+    ) -> tuple[Prediction, Look | None]:
+        """What `classify` gives, and what the model was shown of the picture, if that could be read."""
         name, view = "" if isinstance(source, bytes) else os.fspath(source), self.card.input.seen
         started = time.perf_counter()
         try:
-            field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
+            field, look = look_at(source, view)
         except LeukoliteError as error:
-            return failed(name, str(error)), None, ()
-        squares = coarsen(field.pixels) if self._limits else None
-        crops, cells = cut(field.pixels, view, squares=squares)
-        unfit = complaint(squares, self._limits) if squares and self._limits else None
+            return failed(name, str(error)), None
+        crops = look.crops
+        unfit = complaint(look.squares, self._limits) if self._limits else None
         decoded = time.perf_counter()
         values = [predict(crop) for crop in crops]
         done = time.perf_counter()
         if not all(0 <= value <= 1 for each in values for value in each.tolist()):  # false for NaN as well
             found = "expected probabilities, got NaN or numbers beyond 0 to 1; replace the model"
-            return failed(name, found), None, ()
+            return failed(name, found), None
         latency = Latency(decode=1e3 * (decoded - started), invoke=1e3 * (done - decoded), total=1e3 * (done - started))
-        return self._prediction(name, field, cells, values, latency, unfit), field, cells
+        return self._prediction(name, field, look.cells, values, latency, unfit), look
 
     def _prediction(
         self,

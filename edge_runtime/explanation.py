@@ -41,8 +41,9 @@ class EvidenceMap:
 class Explanation:
     """A prediction, the field that it is about, and its maps: one a cell, in their order, or one of the whole field.
 
-    `field` is uint8 [field_height_px, field_width_px, 3], RGB. There are no maps where there is no cell; where the
-    prediction is an error there is no field either, [0, 0, 3]. `model_sha256` is the digest of the model's file.
+    `field` is uint8 [field_height_px, field_width_px, 3], RGB; a whole number of times as large where the picture was
+    looked at more closely. There are no maps where there is no cell; where the prediction is an error there is no field
+    either, [0, 0, 3]. `model_sha256` is the digest of the model's file.
     """
 
     prediction: "Prediction"

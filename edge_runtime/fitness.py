@@ -27,8 +27,8 @@ _BLACK = 20.0  # of green; what is darker is fill beside the picture, to which t
 _LEAST_LIT = 0.02  # of the squares: less is no picture
 _WHITE_OUT = 250.0  # in every channel: the sensor can tell no more
 _STAINED = 0.2  # of the glass, as in `locate`: above that a square is stained
-_MOST_STAINED = 0.01  # of the squares are looked at for stain: platelets cover less, a nucleus that is cut more
-_EDGES = 0.002  # of the steps between neighbouring squares are edges: half of a lone nucleus has as many
+_MOST_STAINED = 0.01  # of a usual field's squares are looked at for stain: platelets cover less, a cut nucleus more
+_EDGES = 0.002  # of a usual field's steps between neighbouring squares are edges: half of a lone nucleus has as many
 _DARK, _BRIGHT = 0.01, 0.95  # quantiles of green that contrast is between
 _LEAST_CONTRAST = 8.0  # grey levels; less is noise, of which no edges are measured
 
@@ -87,7 +87,7 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
         squares: of the whole field.
         limits: the model's.
     """
-    lit, glass = squares.lit, squares.glass
+    lit, glass, usual = squares.lit, squares.glass, squares.times**2
     darkest, brightest = float(glass.min()), float(glass.max())
     if lit.shape[1] < _LEAST_LIT * squares.few.shape[1] or brightest < limits.least_glass:
         return UNDEREXPOSED
@@ -95,7 +95,7 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
         return NO_SMEAR
     relative = lit / glass[:, np.newaxis]
     stain = stain_of(relative)
-    strongest = highest(stain, _MOST_STAINED)
+    strongest = highest(stain, _MOST_STAINED / usual)
     if strongest < limits.most_white_out_stain and _share(lit.min(axis=0) >= _WHITE_OUT) > limits.most_white_out:
         return OVEREXPOSED
     if _share(relative.max(axis=0) > limits.brighter) > limits.most_brighter:
@@ -106,12 +106,12 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
     red, green, _ = relative.compress(stained, axis=1)
     if _share(red > green - limits.violet_margin) < limits.least_violet:
         return NO_SMEAR
-    edge = _edge(squares.planes[1], lit[1], enough=limits.least_edge)
-    soft = edge < limits.least_edge and edge * np.sqrt(_share(stained)) < limits.least_edge_of_cell
+    edge = _edge(squares.planes[1], lit[1], share=_EDGES / usual, enough=limits.least_edge)
+    soft = edge < limits.least_edge and edge * np.sqrt(usual * _share(stained)) < limits.least_edge_of_cell
     return BLURRED if soft else None
 
 
-def _edge(green: Values, lit: Values, *, enough: float) -> float:
+def _edge(green: Values, lit: Values, *, share: float, enough: float) -> float:
     """The steepest steps in green, [rows, columns], from a square to the next, of the contrast of the lit ones.
 
     Every second row and column is looked at; where the rows alone have `enough`, as in most pictures, these only: the
@@ -120,7 +120,7 @@ def _edge(green: Values, lit: Values, *, enough: float) -> float:
     contrast = max(highest(lit, 1 - _BRIGHT) - highest(lit, 1 - _DARK), _LEAST_CONTRAST)
     dim = green <= _BLACK
     across = _steps(green[::2, :-1], green[::2, 1:], dim[::2, :-1] | dim[::2, 1:])
-    count = max(1, round(_EDGES * (across.size + green[1:, ::2].size)))
+    count = max(1, round(share * (across.size + green[1:, ::2].size)))
     if count <= across.size and (edge := ranked(across, across.size - count) / contrast) >= enough:
         return edge
     down = _steps(green[:-1, ::2], green[1:, ::2], dim[:-1, ::2] | dim[1:, ::2])

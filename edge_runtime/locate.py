@@ -12,18 +12,21 @@ from edge_runtime.image import Pixels
 from edge_runtime.ranks import median, median_and_ranked
 from edge_runtime.squares import Squares, coarsen
 
-_BRIGHTEST = 0.005  # of the field's squares: what the darkest nucleus covers at least
+_BRIGHTEST = 0.005  # of a usual field's squares: what the darkest nucleus covers at least
 _HALFWAY = np.float32(0.5)  # between the field's middle and its strongest stain: adapts to the dye and the exposure
 _LEAST_STAIN = np.float32(0.2)  # of the glass's brightness above the field's middle: less is red cells, or nothing
 _FULL = np.float32(255)  # no picture is brighter
-_LEAST_AREA = 0.01  # of the field; platelets are smaller
-_LEAST_CUT_AREA = 0.004  # of the field, of a nucleus that its edge cuts
+LEAST_AREA = 0.01  # of a usual field; platelets are smaller
+_LEAST_CUT_AREA = 0.004  # of a usual field, of a nucleus that its edge cuts
 _MARGIN = 2  # empty columns beside the squares: one to grow into, one that keeps the runs of rows apart
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A stained nucleus: its box in pixels of the picture, right and bottom excluded, and its share of the field."""
+    """A stained nucleus: its box in pixels of the field, right and bottom excluded, and its share of a usual field.
+
+    An area below LEAST_AREA has one that is told from a platelet only because the edge of the field cuts it.
+    """
 
     left_px: int
     top_px: int
@@ -43,12 +46,13 @@ def locate(pixels: Pixels, *, squares: Squares | None = None) -> tuple[Cell, ...
     """
     squares = squares or coarsen(pixels)
     side, stain = squares.side_px, squares.stain
-    middle, strongest = median_and_ranked(stain, stain.size - max(1, round(_BRIGHTEST * stain.size)))
+    usual = stain.size / squares.times**2  # squares of a usual field
+    middle, strongest = median_and_ranked(stain, stain.size - max(1, round(_BRIGHTEST * usual)))
     above = _HALFWAY * (strongest - middle)
     if above < _LEAST_STAIN * _FULL:  # else no brightness could ask for more
         above = max(above, _LEAST_STAIN * np.float32(median(squares.planes[1].ravel())))
-    regions = _regions(stain > middle + above)
-    found = [region for region in regions if region[4] >= _LEAST_AREA] or [
+    regions = _regions(stain > middle + above, usual=usual)
+    found = [region for region in regions if region[4] >= LEAST_AREA] or [
         region for region in regions if region[4] >= _LEAST_CUT_AREA and _is_cut(region, stain.shape)
     ]
     cells = [
@@ -63,8 +67,8 @@ def _is_cut(region: tuple[int, int, int, int, float], shape: tuple[int, ...]) ->
     return left == 0 or top == 0 or right == shape[1] or bottom == shape[0]
 
 
-def _regions(stained: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int, float]]:
-    """Regions of stained squares, gaps of two squares bridged: left, top, right, bottom, share of all squares."""
+def _regions(stained: npt.NDArray[np.bool_], *, usual: float) -> list[tuple[int, int, int, int, float]]:
+    """Regions of stained squares, gaps of two squares bridged: left, top, right, bottom, share of a usual field's."""
     height, width = stained.shape
     stride = width + 2 * _MARGIN
     padded = np.zeros((height, stride), np.bool_)
@@ -85,8 +89,7 @@ def _regions(stained: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int, f
         left = min(starts[run] % stride for run in runs) + 1 - _MARGIN
         right = max(ends[run] % stride for run in runs) - 1 - _MARGIN
         rows = [starts[run] // stride for run in runs if counts[run]]
-        area = sum(counts[run] for run in runs) / stained.size
-        regions.append((left, rows[0], right, rows[-1] + 1, area))
+        regions.append((left, rows[0], right, rows[-1] + 1, sum(counts[run] for run in runs) / usual))
     return regions
 
 

@@ -36,7 +36,7 @@ def magnification(squares: Squares, cell: Cell, *, red_cell_px: float) -> float:
             field, above 0.
     """
     rows, columns = squares.means.shape[:2]
-    nucleus = math.sqrt(cell.area * rows * columns) * squares.side_px / red_cell_px
+    nucleus = math.sqrt(cell.area * rows * columns) / squares.times * squares.side_px / red_cell_px
     smallest = nucleus / MOST_NUCLEUS
     # Of one that the edge cuts it is not known how small it makes the others.
     largest = math.inf if _is_cut(cell, squares) else nucleus / LEAST_NUCLEUS

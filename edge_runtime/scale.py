@@ -15,7 +15,7 @@ from edge_runtime.squares import Squares
 
 _LEAST_RADIUS = 2.0  # squares; smaller discs are not told from specks
 _LEAST_WIDE_RADIUS = 1.5  # squares twice as wide, whose noise is less
-_MOST_RADIUS = 0.3  # of the shorter side; of larger cells a field holds too few
+_MOST_RADIUS = 0.3  # of a usual field's shorter side; of larger cells that holds too few
 _STEP = 1.2  # from a radius to the next; the peak between them is interpolated
 _CLEAR_RADIUS = 2.8  # squares twice as wide; of smaller discs, and where these say nothing, finer ones are asked
 _STAINED = 0.5  # between the field's middle and its strongest stain, as in `locate`
@@ -47,9 +47,9 @@ def red_cell_diameter(squares: Squares) -> float | None:
 
     Args:
         squares: what `coarsen` makes of the field, at least 60 x 60. Found are diameters from 4/60 to 6/10 of the
-            shorter side, the first and the last of the series of radii left out.
+            shorter side of a usual field, the first and the last of the series of radii left out.
     """
-    wide = Squares(_halved(squares.means), 2 * squares.side_px)
+    wide = Squares(_halved(squares.means), 2 * squares.side_px, squares.times)
     found = _measured(wide, least=_LEAST_WIDE_RADIUS)
     if found is None or found < 2 * _CLEAR_RADIUS * wide.side_px:
         found = _measured(squares, least=_LEAST_RADIUS)
@@ -70,7 +70,7 @@ def _measured(squares: Squares, *, least: float) -> float | None:
     red = _red(squares)
     if red is None:
         return None
-    radii, rings = _rings(*red.shape, least)
+    radii, rings = _rings(*red.shape, least, squares.times)
     peak = _peak(_strengths(red, rings) * radii**-_SMALLER)
     return None if peak is None else 2 * squares.side_px * float(radii[0]) * _STEP**peak
 
@@ -145,9 +145,9 @@ def _strengths(red: Reals, rings: Reals) -> Reals:
 
 
 @functools.lru_cache(maxsize=8)  # of some 400 kB at most; a model has two
-def _rings(height: int, width: int, least: float) -> tuple[Reals, Reals]:
+def _rings(height: int, width: int, least: float, times: int) -> tuple[Reals, Reals]:
     """The radii for so many squares, [n], and the Fourier transforms of their rings, [n, columns // 2 + 1, rows]."""
-    most = _MOST_RADIUS * min(height, width)
+    most = _MOST_RADIUS * min(height, width) / times
     radii = most * _STEP ** np.arange(-int(math.log(most / least) / math.log(_STEP)), 1.0)
     # The margin keeps most of a ring off what lies at the opposite edge; multiples of 8 are fast to transform.
     rows, columns = (-(-(length + int(0.8 * most)) // 8) * 8 for length in (height, width))

@@ -20,12 +20,15 @@ Planes = npt.NDArray[np.float32]
 class Squares:
     """The means of a picture's squares of `side_px` pixels, float32 [rows, columns, 3], RGB, 0 to 255.
 
-    What is left at the right and the bottom is cut off. What several ask for is worked out from these means when it is
-    first asked for, and kept: threads that ask at once get the same.
+    What is left at the right and the bottom is cut off. `times` is how many times as many there are along either side
+    as of a usual field, of a picture that is looked at more closely: a cell covers no more of them than of that.
+    What several ask for is worked out from these means when it is first asked for, and kept: threads that ask at once
+    get the same.
     """
 
     means: npt.NDArray[np.float32]
     side_px: int
+    times: int = 1
 
     @property
     def planes(self) -> Planes:
@@ -68,10 +71,10 @@ def stain_of(colors: Planes) -> npt.NDArray[np.float32]:
     return stain
 
 
-def coarsen(pixels: Pixels) -> Squares:
-    """A picture, uint8 [height, width, 3], in at least GRID squares along its shorter side, where it has as many."""
-    side = max(1, min(pixels.shape[:2]) // GRID)
-    return Squares(shrink(pixels, side), side)
+def coarsen(pixels: Pixels, *, times: int = 1) -> Squares:
+    """A picture, uint8 [height, width, 3], in at least `times` GRID squares along its shorter side, where it can be."""
+    side = max(1, min(pixels.shape[:2]) // (times * GRID))
+    return Squares(shrink(pixels, side), side, times)
 
 
 def shrink(pixels: Pixels, side: int) -> npt.NDArray[np.float32]:

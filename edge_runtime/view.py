@@ -3,13 +3,14 @@
 Training and the device cut with the same code, so that the network is never shown other crops than it learned from.
 """
 
+import functools
 import os
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_runtime.image import BACKGROUND, Field, Pixels, decode, resize
-from edge_runtime.locate import Cell, locate
+from edge_runtime.image import BACKGROUND, Field, Pixels, decode_field, read_bytes, resize
+from edge_runtime.locate import LEAST_AREA, Cell, locate
 from edge_runtime.squares import GRID, Squares, coarsen
 from edge_runtime.white import balance
 
@@ -17,6 +18,10 @@ FIELD, CELL = "field", "cell"
 VIEWS = (FIELD, CELL)
 MIN_ZOOM, MAX_ZOOM = 0.25, 4.0
 MIN_RED_CELL, MAX_RED_CELL = 0.1, 0.4  # of the field's shorter side: what is measured well
+_CLOSE = 0.5  # pixels of the field for one of the file: with more, the file has nothing to look closer at
+
+MOST_CELLS = 400
+"""Of a field with more, the largest are taken, so that memory has its bounds; a usual field holds 250 at most."""
 
 
 @dataclass(frozen=True)
@@ -70,47 +75,73 @@ class Box:
     bottom: int
 
 
-def cut(pixels: Pixels, view: View, *, squares: Squares | None = None) -> tuple[Pixels, tuple[Cell, ...]]:
+@dataclass(frozen=True)
+class Look:
+    """What a model of a view is shown of a field, uint8 [field_height_px, field_width_px, 3]; `cut` says what that is.
+
+    `times` as large in either direction is the field of a picture that is looked at more closely than the view has it
+    (edge_runtime/closer.py). Each part is worked out when it is first asked for, and kept.
+    """
+
+    pixels: Pixels
+    view: View
+    times: int = 1
+
+    @functools.cached_property
+    def squares(self) -> Squares:
+        """The field in squares."""
+        return coarsen(self.pixels, times=self.times)
+
+    @functools.cached_property
+    def _stained(self) -> tuple[Cell, ...]:
+        """The cells by which it is cut or stained anew; a view that does neither has none looked for."""
+        wanted = self.view.kind == CELL or self.view.stain_normalization
+        return locate(self.pixels, squares=self.squares)[:MOST_CELLS] if wanted else ()
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that the crops show."""
+        return self._stained if self.view.kind == CELL else ()
+
+    @functools.cached_property
+    def magnified(self) -> View:
+        """The view with the zoom for how large the field shows its cells; the same object where that is its own."""
+        if not self.view.red_cell_px or not self.cells:
+            return self.view
+        from edge_runtime.magnification import magnification  # here: most views need no Fourier transforms
+
+        times = magnification(self.squares, self.cells[0], red_cell_px=self.view.red_cell_px)
+        return self.view if times == 1 else replace(self.view, zoom=self.view.zoom / times, red_cell_px=0.0)
+
+    @functools.cached_property
+    def crops(self) -> Pixels:
+        """What the model is shown, uint8 [n, height_px, width_px, 3]."""
+        seen: Pixels = self.pixels[np.newaxis]
+        if self.view.kind == CELL:
+            seen = _crops(self.pixels, self.cells, self.magnified)
+        if self.view.stain_normalization and self._stained:  # without a cell a field's stain is not known
+            from edge_runtime.stain import dyes, normalization, normalize  # what other views need not load
+
+            found = dyes(self.squares, self._stained[0])
+            return normalize(seen, normalization(found), glass=self.squares.glass)
+        if self.view.stain_normalization or self.view.white_balance:
+            return balance(seen, self.squares.glass)
+        return seen
+
+
+def cut(pixels: Pixels, view: View) -> tuple[Pixels, tuple[Cell, ...]]:
     """What a model of this view is shown of a field.
 
     Args:
         pixels: uint8 [field_height_px, field_width_px, 3], RGB.
         view: the model's.
-        squares: what `coarsen` makes of them, by whom has it.
 
     Returns:
         uint8 [n, height_px, width_px, 3] and the cells that they show, the main one first: the one with the largest
         nucleus. In the field view n is 1 and no cell is looked for. In the cell view n is 0 where there is none.
     """
-    seen: Pixels = pixels[np.newaxis]
-    if view.kind == FIELD and not (view.white_balance or view.stain_normalization):
-        return seen, ()
-    squares = squares or coarsen(pixels)
-    cells = locate(pixels, squares=squares) if view.kind == CELL or view.stain_normalization else ()
-    if view.kind == CELL:
-        seen = _crops(pixels, cells, magnified(view, squares, cells))
-    return _recolored(seen, squares, cells, view), cells if view.kind == CELL else ()
-
-
-def magnified(view: View, squares: Squares, cells: tuple[Cell, ...]) -> View:
-    """The view with the zoom for a field of these squares and cells; the same object where that is its own."""
-    if not view.red_cell_px or not cells:
-        return view
-    from edge_runtime.magnification import magnification  # here: most views need no Fourier transforms
-
-    times = magnification(squares, cells[0], red_cell_px=view.red_cell_px)
-    return view if times == 1 else replace(view, zoom=view.zoom / times, red_cell_px=0.0)
-
-
-def _recolored(seen: Pixels, squares: Squares, cells: tuple[Cell, ...], view: View) -> Pixels:
-    """What is seen of a field in the colours of the view; without a cell its stain is not known."""
-    if view.stain_normalization and cells:
-        from edge_runtime.stain import dyes, normalization, normalize  # what other views need not load
-
-        return normalize(seen, normalization(dyes(squares, cells[0])), glass=squares.glass)
-    if view.stain_normalization or view.white_balance:
-        return balance(seen, squares.glass)
-    return seen
+    look = Look(pixels, view)
+    return look.crops, look.cells
 
 
 def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
@@ -128,12 +159,35 @@ def _crops(pixels: Pixels, cells: tuple[Cell, ...], view: View) -> Pixels:
     return resized
 
 
-def see(source: str | os.PathLike[str] | bytes, view: View) -> Pixels | None:
-    """The first of `cut` of an image file, uint8 [height_px, width_px, 3]; None where it shows no cell.
+def look_at(source: str | os.PathLike[str] | bytes, view: View) -> tuple[Field, Look]:
+    """Decode an image file for a model of this view: the field, and what of it the model is shown.
 
-    Raises LeukoliteError as `edge_runtime.image.decode` does.
+    Both are of a larger field where the view says how wide red cells should be and they are so small that a closer
+    look finds more (edge_runtime/closer.py).
+
+    Raises LeukoliteError as `edge_runtime.image.decode_field` does.
     """
-    crops, _ = cut(decode(source, height_px=view.field_height_px, width_px=view.field_width_px), view)
+    content = source if isinstance(source, bytes) else read_bytes(source)
+    field = decode_field(content, height_px=view.field_height_px, width_px=view.field_width_px)
+    look = Look(field.pixels, view)
+    if not view.red_cell_px or field.scale > _CLOSE:
+        return field, look
+    from edge_runtime.closer import closer  # here: most pictures are close enough
+
+    is_told = bool(look.cells) and look.cells[0].area >= LEAST_AREA
+    smaller = look.magnified.zoom / view.zoom if is_told else None
+    finer, times = closer(content, field, smaller=smaller, red_cell_px=view.red_cell_px)
+    height, width = finer.pixels.shape[:2]
+    near = Look(finer.pixels, replace(view, field_height_px=height, field_width_px=width), times)
+    return (finer, near) if times > 1 and near.cells else (field, look)
+
+
+def see(source: str | os.PathLike[str] | bytes, view: View) -> Pixels | None:
+    """The first crop of an image file, uint8 [height_px, width_px, 3]; None where it shows no cell.
+
+    Raises LeukoliteError as `look_at` does.
+    """
+    crops = look_at(source, view)[1].crops
     return crops[0] if len(crops) else None
 
 

@@ -12,10 +12,9 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.fitness import complaint
 from edge_runtime.graph import read_graph, with_outputs
 from edge_runtime.head import Convolution, find_head, last_convolutions
-from edge_runtime.image import Field, Pixels, decode_field
+from edge_runtime.image import Field, Pixels
 from edge_runtime.model import Model, Probabilities
-from edge_runtime.squares import coarsen
-from edge_runtime.view import cut
+from edge_runtime.view import look_at
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,8 @@ class Embedder:
 
         Raises LeukoliteError when the picture cannot be read, or shows no stained cell to a model of the cell view.
         """
-        view = self._view
-        field = decode_field(source, height_px=view.field_height_px, width_px=view.field_width_px)
-        squares = coarsen(field.pixels)
-        crops, _ = cut(field.pixels, view, squares=squares)
+        field, look = look_at(source, self._view)
+        crops = look.crops
         if not len(crops):
             raise LeukoliteError(
                 expected="a stained cell in the picture", found="none", remedy="look at it, and leave it out"
@@ -71,7 +68,7 @@ class Embedder:
         probabilities, found = self._model.predict_all(crops[0])
         maps, reads = found[: len(self.head.maps)], found[len(self.head.maps) :]
         maxima = np.concatenate([each.max(axis=(0, 1)) for each in maps])
-        unfit = complaint(squares, self._limits) if self._limits else None
+        unfit = complaint(look.squares, self._limits) if self._limits else None
         return Embedding(maxima, probabilities, _covered(field), tuple(reads), unfit)
 
 
