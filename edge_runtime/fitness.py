@@ -107,7 +107,7 @@ def complaint(squares: Squares, limits: Limits) -> str | None:
     if _share(red > green - limits.violet_margin) < limits.least_violet:
         return NO_SMEAR
     edge = _edge(squares.planes[1], lit[1], share=_EDGES / usual, enough=limits.least_edge)
-    soft = edge < limits.least_edge and edge * np.sqrt(usual * _share(stained)) < limits.least_edge_of_cell
+    soft = edge < limits.least_edge and edge * np.sqrt(_share(stained)) < limits.least_edge_of_cell
     return BLURRED if soft else None
 
 

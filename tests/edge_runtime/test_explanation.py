@@ -12,10 +12,9 @@ from edge_runtime.classifier import SHIPPED_MODEL, SHIPPED_REFERENCE, Classifier
 from edge_runtime.explanation import evidence, place
 from edge_runtime.grid import Axis, Grid
 from edge_runtime.head import Head
-from edge_runtime.locate import Cell, locate
+from edge_runtime.locate import Cell
 from edge_runtime.sample import sample_jpeg
-from edge_runtime.squares import coarsen
-from edge_runtime.view import CELL, View, cut, magnified, see
+from edge_runtime.view import CELL, Look, View, cut, see
 from tests.fields import field
 from tests.flat import bare
 from tests.heads import sums
@@ -113,7 +112,7 @@ def test_the_map_lies_where_a_magnified_crop_was_cut(tmp_path):
     plain, found = (
         Classifier(path).explain(tmp_path / "large.png").maps[0] for path in (REAL[2], tmp_path / "other.tflite")
     )
-    zoom = magnified(shown.seen, coarsen(pixels), locate(pixels)).zoom
+    zoom = Look(pixels, shown.seen).magnified.zoom
     assert zoom < 0.6 * shown.zoom
     assert found.step_px == pytest.approx(np.array(plain.step_px) * shown.zoom / zoom, rel=0.01)  # whole pixels
     assert found.columns_px[0] < plain.columns_px[0]

@@ -9,7 +9,7 @@ from edge_runtime.image import BACKGROUND, decode, decode_field
 from edge_runtime.locate import Cell, locate
 from edge_runtime.magnification import magnification
 from edge_runtime.squares import coarsen
-from edge_runtime.view import CELL, Box, View, box_of, cut, magnified, see
+from edge_runtime.view import CELL, Box, Look, View, box_of, cut, see
 from tests.fields import NUCLEUS, field
 
 FIELD_PX = (120, 160)
@@ -97,9 +97,9 @@ def test_cells_are_shown_as_large_as_the_network_knows_them(radius, times):
     pixels = field((50, 60, radius), (100, 140, radius - 1))
     pixels[..., 0] += np.arange(160, dtype=np.uint8) % 16
     view = View(CELL, 48, 48, *FIELD_PX, zoom=0.75, red_cell_px=24.0)
-    squares, cells = coarsen(pixels), locate(pixels)
-    found = view.zoom / magnified(view, squares, cells).zoom
-    assert found == magnification(squares, cells[0], red_cell_px=24.0) == pytest.approx(times, rel=0.05)
+    cells = locate(pixels)
+    found = view.zoom / Look(pixels, view).magnified.zoom
+    assert found == magnification(coarsen(pixels), cells[0], red_cell_px=24.0) == pytest.approx(times, rel=0.05)
     crops, shown = cut(pixels, view)
     assert shown == cells
     assert len(crops) == 2
@@ -109,8 +109,8 @@ def test_cells_are_shown_as_large_as_the_network_knows_them(radius, times):
 def test_nobody_looks_for_red_cells_unless_asked():
     pixels = field((60, 80, 24))
     view = View(CELL, 48, 48, *FIELD_PX, zoom=0.75)
-    assert magnified(view, coarsen(pixels), locate(pixels)) is view
-    assert magnified(replace(view, red_cell_px=24.0), coarsen(field()), ()).zoom == view.zoom
+    assert Look(pixels, view).magnified is view
+    assert Look(field(), replace(view, red_cell_px=24.0)).magnified.zoom == view.zoom
 
 
 @pytest.mark.parametrize("pixels", [field(), np.zeros((120, 160, 3), np.uint8)])
