@@ -47,7 +47,7 @@ def shift(pixels: Pixels, *, kind: str, grade: float, seed: int, name: str) -> P
         name: the picture's, so that each is shifted in its own way; or one for all, who then come from one microscope.
 
     Returns:
-        uint8 [height, width, 3].
+        uint8 [height, width, 3]; a wider picture is larger.
     """
     return pixels if grade == 0 else KINDS[kind].change(pixels, KINDS[kind].level(grade), _random(kind, seed, name))
 
@@ -179,15 +179,21 @@ _SINGLE = (
         lambda pixels, level, random: sensor.compress(pixels, quality=level),
     ),
 )
+_WIDER = Kind(  # what a camera takes of a smear, and no microscope changes: not in MICROSCOPE
+    "wider",
+    "times as much of the smear either way, in as many more pixels",
+    (1, 1.5, 2, 3, 4, 6),
+    lambda pixels, level, random: optics.widen(pixels, times=level),
+)
 _ALL = Kind(
     MICROSCOPE,
-    "of all of these, each by chance from 0 to that share of its grades",
+    "of all of these but wider, each by chance from 0 to that share of its grades",
     (0, 0.2, 0.4, 0.6, 0.8, 1),
     _microscope,
 )
 
-KINDS = {kind.name: kind for kind in (*_SINGLE, _ALL)}
-"""By name, in the order in which light meets them; at last all of them together."""
+KINDS = {kind.name: kind for kind in (*_SINGLE, _WIDER, _ALL)}
+"""By name, in the order in which light meets them; then a wider picture, and at last all but that together."""
 
 GRADES = len(_ALL.levels) - 1
 """The strongest grade of every kind."""

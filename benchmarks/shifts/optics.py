@@ -43,6 +43,13 @@ def magnify(pixels: Pixels, *, times: float, around: Point) -> Pixels:
     return np.asarray(Image.fromarray(wide).resize((width, height), Image.Resampling.BICUBIC, box=placed))
 
 
+def widen(pixels: Pixels, *, times: float) -> Pixels:
+    """So many times as wide and as high, with the picture as it was in the middle, and mirrored all around it."""
+    height, width = pixels.shape[:2]
+    across, down = width * (times - 1) / 2, height * (times - 1) / 2
+    return _surround(pixels, -across, -down, width + across, height + down)[0]
+
+
 def turn(pixels: Pixels, *, degrees: float, mirrored: bool, around: Point) -> Pixels:
     """Turned clockwise about a point, and mirrored left to right before if asked; mirrored beyond the edges."""
     height, width = pixels.shape[:2]

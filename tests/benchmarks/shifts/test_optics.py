@@ -23,6 +23,16 @@ def box(mask):
     return tuple(map(int, (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)))
 
 
+@pytest.mark.parametrize(("times", "size"), [(1, (120, 160)), (1.5, (180, 240)), (4, (480, 640))])
+def test_a_wider_picture_has_the_one_that_was_in_its_middle(times, size):
+    pixels = decode(sample_jpeg(), height_px=120, width_px=160)
+    shown = optics.widen(pixels, times=times)
+    assert shown.shape == (*size, 3)
+    top, left = (size[0] - 120) // 2, (size[1] - 160) // 2
+    assert (shown[top : top + 120, left : left + 160] == pixels).all()
+    assert (shown[:top][::-1][:120, left : left + 160] == pixels[:top]).all()  # mirrored above it
+
+
 @pytest.mark.parametrize(("times", "expected"), [(2, (50, 20, 90, 60)), (0.5, (65, 35, 75, 45)), (1, (60, 30, 80, 50))])
 def test_what_is_magnified_stays_where_it_is(marked, times, expected):
     shown = optics.magnify(marked, times=times, around=POINT)
