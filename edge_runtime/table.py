@@ -1,5 +1,6 @@
 """Predictions as a table for people: a line each, as they come, so that no column can wait for its longest entry."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge_runtime.prediction import Prediction
@@ -65,7 +66,9 @@ def _notes(prediction: Prediction, top_k: int | None, look: Look) -> str:
     elif prediction.abstained:
         notes.append(f"(abstained; most like {look.printable(prediction.top_label)})")
     if len(prediction.cells) > 1:
-        notes.append(f"({len(prediction.cells)} cells)")
+        kinds = Counter(cell.label or "?" for cell in prediction.cells).most_common()
+        counted = ", ".join(f"{count} {look.printable(kind)}" for kind, count in kinds)
+        notes.append(f"({len(prediction.cells)} cells: {counted})")
     if top_k and top_k > 1:
         shown = prediction.top(top_k).items()
         notes.append(" ".join(f"{look.printable(name)}={value:.3f}" for name, value in shown))

@@ -73,7 +73,7 @@ def test_a_field_without_a_cell_says_so():
 def test_several_cells_are_counted():
     cell = CellPrediction(Box(1, 2, 3, 4), "B", 0.5, {"B": 0.5}, False)
     two = replace(named("a.jpg"), cells=(cell, cell))
-    assert "(2 cells)" in text("table", [two])
+    assert "(2 cells: 2 B)" in text("table", [two])
     assert rows(text("csv", [two]))[0]["cells"] == "2"
     assert json.loads(text("jsonl", [two]))["cells"][1]["box"] == {"left": 1, "top": 2, "right": 3, "bottom": 4}
 

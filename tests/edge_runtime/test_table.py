@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,13 @@ def test_why_a_picture_is_refused_is_said_in_place_of_what_it_is_most_like():
 
 
 def test_a_short_line_is_left_as_it_is():
-    assert draw(answered("short.jpg", cells=(CELL, CELL))).lines[1] == "B           0.950    3.00  short.jpg  (2 cells)"
+    assert draw(answered("short.jpg", cells=(CELL, CELL))).lines[1].endswith("   3.00  short.jpg  (2 cells: 2 B)")
+
+
+def test_of_several_cells_each_kind_is_counted_the_most_frequent_first():
+    others = replace(CELL, label="A"), replace(CELL, label=None, abstained=True)
+    line = draw(answered("short.jpg", cells=(others[0], CELL, others[1], CELL))).lines[1]
+    assert line.endswith("  (4 cells: 2 B, 1 A, 1 ?)")
 
 
 def test_columns_line_up_whatever_the_letters_of_the_labels():
