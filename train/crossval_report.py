@@ -8,10 +8,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from edge_runtime import figures
+from edge_runtime.dataset import LabelledImage
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.figures import draw_confusion
 from edge_runtime.files import write_atomic
 from edge_runtime.image import decode
+from train.cells import Cells
 from train.crossval import CrossValidation
 from train.doubt import SourceAnswer, by_source
 from train.folds import COLUMNS
@@ -33,8 +35,8 @@ def save(found: CrossValidation, out: Path) -> list[SourceAnswer]:
     sources = by_source(found.probabilities, cells.classes, cells.origins, labels=cells.labels, unseen=unseen)
     rows = ({**asdict(answer), "confidence": f"{answer.confidence:.4f}"} for answer in sources)
     write_atomic(out / SOURCES_NAME, [_csv([field.name for field in fields(SourceAnswer)], rows)])
-    dealt = zip(cells.images, cells.folds.tolist(), strict=True)
-    write_atomic(out / FOLDS_NAME, [_csv(COLUMNS, ({"path": image.name, "fold": fold} for image, fold in dealt))])
+    dealt = ({"path": image.name, "fold": fold} for image, fold in _dealt(cells))
+    write_atomic(out / FOLDS_NAME, [_csv(COLUMNS, dealt)])
     draw_confusion({"cross-validated": found.report}, out / CONFUSION_NAME)
     failing = [answer for answer in sources if answer.fails]
     if failing:
@@ -43,6 +45,16 @@ def save(found: CrossValidation, out: Path) -> list[SourceAnswer]:
         (out / SHEET_NAME).unlink(missing_ok=True)
     write_atomic(out / PAGE_NAME, ["".join(f"{line}\n" for line in _page(found, sources)).encode()])
     return sources
+
+
+def _dealt(cells: Cells) -> Iterator[tuple[LabelledImage, int]]:
+    """Each image and its fold; those that show no cell too, as other views see them, unless all of their group do."""
+    folds = cells.folds.tolist()
+    yield from zip(cells.images, folds, strict=True)
+    of_group = {origin.group: fold for origin, fold in zip(cells.origins, folds, strict=True)}
+    for image, origin in zip(cells.unseen, cells.unseen_origins, strict=True):
+        if origin.group in of_group:
+            yield image, of_group[origin.group]
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:

@@ -5,10 +5,12 @@ otherwise. A teacher's logits are first brought to where the student's are, the 
 student's loss adds to its own, its log prior, is added to them too.
 
 A student must not learn from a network that knows cells which it is to be judged by: teachers have learned from the
-very images that the student learns from, of each cross-validation the network that is blind to the same fold.
+very images that the student learns from, of each cross-validation the network that is blind to the same fold. One of
+the cell view has not learned from images that show it no cell, and says nothing of them: there the label alone counts.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from edge_runtime.dataset import digest
+from edge_runtime.dataset import Images, digest
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, sha256
+from edge_runtime.view import FIELD, View, see
 from train import rundir
 from train.cells import Cells
 from train.config import Distillation, Settings
@@ -81,15 +84,32 @@ def ask(
         raise LeukoliteError(
             expected=f"the answers of teachers in {show(path)}", found=reason(error), remedy="begin anew: --no-resume"
         ) from error
-    softened = tf.nn.softmax((adjusted + log_prior) / how.temperature)
-    mean = tf.cast(tf.reduce_mean(softened, axis=0), tf.float32)
-    return Lesson(mean, weight=how.teachers_weight, temperature=how.temperature)
+    softened = tf.nn.softmax((adjusted + log_prior) / how.temperature).numpy()
+    counts = np.isfinite(softened).all(axis=2).sum(axis=0)  # of teachers who say something
+    mean = np.nansum(softened, axis=0) / np.maximum(counts, 1)[:, np.newaxis]
+    mean[counts == 0] = np.eye(len(cells.labels))[cells.classes[counts == 0]]
+    said = tf.constant(mean, tf.float32)
+    return Lesson(said, weight=how.teachers_weight, temperature=how.temperature)
 
 
 def _adjusted(teacher: Teacher, cells: Cells) -> Logits:
-    """A teacher's logits with its class prior taken out once, float32 [n, classes]."""
-    logits = answer(teacher.directory, cells.images.paths, np.arange(len(cells.images)), settings=teacher.settings)
-    return (logits + (teacher.strength - 1) * teacher.log_share).astype(np.float32)
+    """A teacher's logits with its class prior taken out once, float32 [n, classes]; NaN where it sees nothing."""
+    shown = np.flatnonzero(_shows(teacher.settings.network.view, cells.images))
+    logits = answer(teacher.directory, cells.images.paths, shown, settings=teacher.settings)
+    every = np.full((len(cells.images), len(cells.labels)), np.nan, np.float32)
+    every[shown] = logits + (teacher.strength - 1) * teacher.log_share
+    return every
+
+
+def _shows(view: View, images: Images) -> npt.NDArray[np.bool_]:
+    """Which images show something to a view, bool [n]."""
+    return np.array([view.kind == FIELD or _shows_a_cell(view, path) for path in images.paths])
+
+
+@functools.cache
+def _shows_a_cell(view: View, path: str) -> bool:
+    """Whether an image does; every fold and every teacher of a cross-validation asks."""
+    return see(path, view) is not None
 
 
 def _read(directory: Path, cells: Cells, *, out: Path) -> Teacher:
@@ -100,10 +120,11 @@ def _read(directory: Path, cells: Cells, *, out: Path) -> Teacher:
             expected="a teacher in another directory than --out", found=show(out), remedy="choose another --out"
         )
     try:
-        complaint = _complaint(run, cells)
+        settings = rundir.settings_from(run)
+        complaint = _complaint(run, cells, view=settings.network.view)
         teacher = Teacher(
             directory=directory,
-            settings=rundir.settings_from(run),
+            settings=settings,
             strength=float(run["operating_point"]["strength"]),
             log_share=np.log(run["source_share"]),
             weights_sha256=sha256((directory / rundir.WEIGHTS_NAME).read_bytes()),
@@ -123,14 +144,21 @@ def _read(directory: Path, cells: Cells, *, out: Path) -> Teacher:
     return teacher
 
 
-def _complaint(run: dict[str, Any], cells: Cells) -> str:
-    """In what a teacher's images differ; nothing where they do not."""
+def _complaint(run: dict[str, Any], cells: Cells, *, view: View) -> str:
+    """In what the images of a teacher of that view differ; nothing where they do not."""
     if tuple(run["labels"]) != cells.labels:
         return f"the labels {', '.join(run['labels'])}"
-    learned = run["data"]["sha256"]
-    # A teacher that sees the whole field has learned from those that show no cell to the student as well.
-    if learned != cells.digest and learned != digest((*cells.images, *cells.unseen)):
+    if run["data"]["sha256"] not in _digests(cells, view):
         return "other images (their digest differs)"
     if run["data"]["sources"] != cells.sources():
         return "other source cells (their number differs)"
     return ""
+
+
+def _digests(cells: Cells, view: View) -> Iterator[str]:
+    """Of the images that a teacher of that view may have learned from, one after the other as it takes longer."""
+    yield cells.digest
+    # One that sees the whole field has learned from those that show no cell to the student as well,
+    yield digest((*cells.images, *cells.unseen))
+    # and one of the cell view not from those that show none to it.
+    yield digest(cells.images.take(np.flatnonzero(_shows(view, cells.images))))

@@ -162,6 +162,16 @@ def test_images_without_a_cell_count_as_missed(found, smear_root):
     assert report.accuracy * report.n == pytest.approx(found.report.accuracy * found.report.n)
 
 
+def test_the_folds_that_are_left_have_images_without_a_cell_as_well(found, tmp_path):
+    """Other views see them; one of a group that shows none at all is in no fold."""
+    origins = found.cells.origins[0], replace(found.cells.origins[0], group="another")
+    unseen = tuple(replace(image, name=f"unseen/{image.name}") for image in found.cells.images[:2])
+    save(replace(found, cells=replace(found.cells, unseen=unseen, unseen_origins=origins)), tmp_path)
+    rows = (tmp_path / "folds.csv").read_text().splitlines()
+    assert rows[-1] == f"{unseen[0].name},{found.cells.folds[0]}"
+    assert len(rows) == 1 + len(found.cells.images) + 1
+
+
 def test_int8_networks_answer_beside_the_float_ones(found, out, smear_root, tmp_path):
     for fold in range(FOLDS):
         shutil.copytree(out / f"fold{fold}", tmp_path / f"fold{fold}")

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from edge_runtime.dataset import digest
+from edge_runtime.view import CELL, View
 from tests.train import tiny
 from train import reproduce, rundir, stages, teachers
 from train.config import Distillation
@@ -154,6 +155,54 @@ def test_a_teacher_of_the_whole_field_may_know_images_without_a_cell(teacher, ow
     assert len(read_teachers([teacher], replace(seen, classes=own.classes), out=tmp_path, how=HOW)) == 1
     with refused("other images"):
         read_teachers([teacher], kept, out=tmp_path, how=HOW)
+
+
+@pytest.fixture
+def nearsighted(teacher, own, tmp_path, monkeypatch):
+    """A teacher of the cell view, as far as anybody can tell: two pictures show it no cell, and which do is told."""
+    shown = np.ones(len(own.images), bool)
+    shown[[2, -1]] = False
+    path = shutil.copytree(teacher, tmp_path / "nearsighted")
+    run = json.loads((path / "run.json").read_text())
+    run["data"]["sha256"] = digest(own.images.take(np.flatnonzero(shown)))
+    run["settings"]["network"]["white_balance"] = True  # by which its view is known here
+    (path / "run.json").write_text(json.dumps(run))
+    monkeypatch.setattr(
+        teachers, "_shows", lambda view, images: shown if view.white_balance else np.ones(len(images), bool)
+    )
+    return path, shown
+
+
+def test_of_what_teachers_do_not_see_the_label_alone_counts(teacher, nearsighted, own, tmp_path):
+    path, shown = nearsighted
+
+    def said(*directories):
+        out = tmp_path / str(len(directories))
+        out.mkdir()
+        read = read_teachers(directories, own, out=out, how=HOW)
+        return ask(read, own, out=out, log_prior=PRIOR, how=HOW).probabilities.numpy()
+
+    alone, both = said(path), said(teacher, path)
+    assert (alone[~shown] == np.eye(4)[own.classes[~shown]]).all()
+    assert alone.sum(axis=1) == pytest.approx(1)
+    assert 0.01 < alone[shown].max(axis=1).min() < 0.99
+    assert both.sum(axis=1) == pytest.approx(1)
+    assert 0.01 < both[~shown].max(axis=1).min() < 0.99  # the other one has seen them
+
+
+def test_who_has_learned_from_what_no_view_explains_is_refused(nearsighted, own, tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(teachers, "_shows", lambda view, images: np.arange(len(images)) > 0)
+    with refused("other images"):
+        read_teachers([nearsighted[0]], own, out=tmp_path, how=HOW)
+
+
+def test_a_cell_view_is_shown_nothing_by_a_picture_without_a_cell(own):
+    cell = View(CELL, 24, 24, 60, 80)
+    blank = own.images.take([0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teachers, "see", lambda path, view: None)
+        assert not teachers._shows(cell, blank).any()
+        assert teachers._shows(View.whole(height_px=60, width_px=80), blank).all()
 
 
 def test_blind_towers_are_not_taught(refused):
