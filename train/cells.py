@@ -1,8 +1,9 @@
 """The images to train on: which there are, which show the same cell, and who may be validated on which."""
 
+import functools
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from edge_runtime.dataset import Dataset, Images, LabelledImage, digest, open_dataset
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.groups import Groups, Origin, read_groups, sample
-from edge_runtime.view import View, see
+from edge_runtime.view import FIELD, View, see
 
 GROUPS_NAME = "groups.csv"
 KNOWN_GROUPS = Path(__file__).parent / "facts" / "blood-cells-groups.csv"
@@ -142,6 +143,38 @@ def gather(
         unseen=tuple(images[index] for index in unseen),
         unseen_origins=tuple(everything[index] for index in unseen),
     )
+
+
+def seen_by(view: View, cells: Cells) -> Cells:
+    """The cells as a network of another view has them: what shows it nothing is unseen; nothing comes back that was."""
+    shown = shows(view, cells.images)
+    if shown.all():
+        return cells
+    kept, rest = np.flatnonzero(shown), np.flatnonzero(~shown)
+    images, classes = cells.images.take(kept), cells.classes[kept]
+    origins = tuple(cells.origins[index] for index in kept)
+    return replace(
+        cells,
+        images=images,
+        classes=classes,
+        origins=origins,
+        folds=cells.folds[kept],
+        source_share=_source_share(classes, origins, labels=cells.labels),
+        digest=digest(images),
+        unseen=(*cells.unseen, *cells.images.take(rest)),
+        unseen_origins=(*cells.unseen_origins, *(cells.origins[index] for index in rest)),
+    )
+
+
+def shows(view: View, images: Images) -> npt.NDArray[np.bool_]:
+    """Which images show something to a view, bool [n]."""
+    return np.array([view.kind == FIELD or _shows_a_cell(view, path) for path in images.paths], bool)
+
+
+@functools.cache
+def _shows_a_cell(view: View, path: str) -> bool:
+    """Whether an image does; every fold of a cross-validation asks."""
+    return see(path, view) is not None
 
 
 def without(cells: Cells, fold: int, *, folds: int, seed: int) -> Cells:

@@ -67,6 +67,7 @@ def cross_validate(
         splits: which to take together; those that the data set has not are left out.
         int8: whether to fine-tune each fold's network for int8 as well, and to answer with that too.
         teachers: directories of finished cross-validations over the same folds; a fold's network learns from theirs.
+            Where the settings want a teacher and none is named, each fold's is trained first, in its run directory.
 
     Raises LeukoliteError as `train_float`, when none of the splits exists, or before anything is trained when a
     teacher's groups or folds are others.
@@ -79,7 +80,7 @@ def cross_validate(
     parts = [without(cells, fold, folds=settings.network.folds, seed=settings.seed) for fold in range(folds)]
     _check_groups(teachers, cells)
     check_folder(out)
-    for fold, learned in enumerate(parts):
+    for fold, learned in enumerate(parts) if teachers or not settings.distillation.teacher else ():
         read_teachers(_of_fold(teachers, fold), learned, out=out / f"fold{fold}", how=settings.distillation)
     for name in (ANSWERS_NAME, REPORT_NAME, INT8_REPORT_NAME) if call.resume is False else ():
         (out / name).unlink(missing_ok=True)  # else they would outlive the networks that they are of

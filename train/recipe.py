@@ -65,9 +65,12 @@ def add_teachers(parser: Parser, *, metavar: str, held_out: str = "") -> None:
         type=Path,
         default=[],
         metavar=metavar,
-        help=f"learn what these networks answer too{held_out}, not the labels alone",
+        help=f"learn what these networks answer too{held_out}, not the labels alone (default: in the preset taught, one"
+        " of the preset cell that is trained first)",
     )
-    parser.add_argument("--teachers-weight", type=float, help=f"their part of the loss (default: {TEACHERS_WEIGHT})")
+    parser.add_argument(
+        "--teachers-weight", type=float, help=f"their part of the loss, 0 for none (default: {TEACHERS_WEIGHT})"
+    )
     parser.add_argument("--temperature", type=float, help="that softens their answers and its own (default: preset's)")
 
 
@@ -98,7 +101,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         given["image_width_px"], given["image_height_px"] = given.pop("field")
     if args.teachers:
         given.setdefault("teachers_weight", TEACHERS_WEIGHT)
-    elif "teachers_weight" in given or "temperature" in given:
+    elif ("teachers_weight" in given or "temperature" in given) and not preset.distillation.teacher:
         raise LeukoliteError(
             expected="--teachers beside --teachers-weight and --temperature",
             found="none",

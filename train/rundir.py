@@ -8,6 +8,7 @@ weights.h5      the weights as trained, the prior taken out once, for the next s
 held_out.json   EvalReport of each TRAIN image by the tower that never saw its source (blind towers only)
 held_out_logits.npz   its logits with the prior left in, for `python -m train strength` and `compare`
 teachers.npz    of a float run with teachers, their logits (train/teachers.py)
+teacher         the run of its own teacher, where none was named
 ptq_logits.npz  of an int8 run, the same before the first step of fine-tuning
 history.csv, curves.png, confusion.png (held out; of a sample while it trains), tensorboard/ if asked for
 """
@@ -43,6 +44,7 @@ MODEL_NAME = "model"
 PTQ_NAME = "ptq_logits.npz"
 WEIGHTS_NAME = "weights.h5"
 TEACHERS_NAME = "teachers.npz"
+TEACHER_NAME = "teacher"
 TENSORBOARD_NAME = "tensorboard"
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow")
 

@@ -15,8 +15,8 @@ from edge_runtime.files import read_json, sha256
 from edge_runtime.groups import sample
 from edge_runtime.report import EvalReport, load_report
 from train import network, qat, rundir
-from train.cells import Cells
-from train.config import Settings, StageSettings
+from train.cells import Cells, seen_by
+from train.config import PRESETS, Settings, StageSettings
 from train.distribution import Distribution
 from train.finish import describe, finish, plain_logits
 from train.folds import Split
@@ -50,7 +50,8 @@ def train_float(
 ) -> EvalReport | None:
     """Train the float network and leave its run directory in `out`; returns the held-out report, if it has one.
 
-    `teachers` are run directories of networks that it learns from too, as far as the settings say.
+    `teachers` are run directories of networks that it learns from too, as far as the settings say. Where these want
+    one and none is named, it is trained first, in a folder of `out`.
     """
     cells, origin = load_cells(data, settings=settings, groups=call.groups, tell=call.tell, split=call.split)
     if call.like:
@@ -70,7 +71,9 @@ def train_on(
 ) -> EvalReport | None:
     """As `train_float`, on these cells; `data` and `groups` say where they and their groups come from."""
     started = time.time()
-    how = settings.distillation
+    how, named = settings.distillation, teachers
+    if how.teachers_weight and how.teacher and not teachers and call.distribution.workers == 1:
+        teachers, call = _teach(cells, out, data=data, groups=groups, settings=settings, call=call)
     taught = read_teachers(teachers, cells, out=out, how=how, workers=call.distribution.workers)
     digests = {"teachers_sha256": [teacher.weights_sha256 for teacher in taught]} if taught else {}
     identity, on_chief = _identity("float", settings, cells) | digests, call.distribution.on_chief
@@ -103,13 +106,34 @@ def train_on(
         **_common(cells, out, settings=settings, call=call),
     )
     position = fit(stage)
-    inputs = _inputs(data, call, call.split) | ({"teachers": [str(path) for path in teachers]} if taught else {})
+    inputs = _inputs(data, call, call.split)
+    if taught and named:
+        inputs |= {"teachers": [str(path) for path in named]}
     facts = _facts("float", "float32", data, groups, deployed) | digests | {"inputs": inputs}
     return _report(
         call.distribution.conclude(
             lambda: _plain(finish(stage, deployed, position, settings=settings, started=started, facts=facts))
         )
     )
+
+
+def _teach(
+    cells: Cells, out: Path, *, data: str, groups: str, settings: Settings, call: Call
+) -> tuple[list[Path], Call]:
+    """Train the network that a run is to be taught by, in a folder of it, or go on with that.
+
+    Returns its directory, and how the run itself is to be gone on with: one that was killed while its teacher learned
+    is not begun yet.
+    """
+    wanted = replace(PRESETS[settings.distillation.teacher], seed=settings.seed, per_class=settings.per_class)
+    path = out / rundir.TEACHER_NAME
+    is_begun, is_done = (out / rundir.SETTINGS_NAME).is_file(), (out / rundir.RUN_NAME).is_file()
+    again = call.resume is None and is_begun and is_done  # a finished run is done again, and so is its teacher
+    is_kept = call.resume is not False and (path / rundir.RUN_NAME).is_file() and not again
+    own = replace(call, resume=True if is_kept else False if call.resume is False else None, split=None)
+    call.tell(f"first its teacher, of the preset {settings.distillation.teacher}, in {show(path)}")
+    train_on(seen_by(wanted.network.view, cells), path, data=data, groups=groups, settings=wanted, call=own)
+    return [path], call if is_begun or not call.resume else replace(call, resume=None)
 
 
 def train_qat(

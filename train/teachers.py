@@ -9,7 +9,6 @@ very images that the student learns from, of each cross-validation the network t
 the cell view has not learned from images that show it no cell, and says nothing of them: there the label alone counts.
 """
 
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from edge_runtime.dataset import Images, digest
+from edge_runtime.dataset import digest
 from edge_runtime.errors import LeukoliteError, reason, show
 from edge_runtime.files import read_json, sha256
-from edge_runtime.view import FIELD, View, see
+from edge_runtime.view import View
 from train import rundir
-from train.cells import Cells
+from train.cells import Cells, seen_by, shows
 from train.config import Distillation, Settings
 from train.exported import answer
 from train.lesson import Lesson
@@ -52,15 +51,15 @@ def read_teachers(
     Raises LeukoliteError when one is no such run, has other labels, images or source cells, or is `out` itself; when
     there is none and `how` wants some; and when several workers train, of which one alone would keep the answers.
     """
-    if how.teachers_weight and not directories:
-        raise LeukoliteError(
-            expected=f"teachers, for {how.teachers_weight:g} of the loss", found="none", remedy="give --teachers"
-        )
-    if directories and workers > 1:
+    if how.teachers_weight and workers > 1:
         raise LeukoliteError(
             expected="training on one machine, where there are teachers",
             found=f"{workers} workers",
-            remedy="leave out --teachers or --strategy multiworker",
+            remedy="leave out --strategy multiworker, or --teachers and the preset taught",
+        )
+    if how.teachers_weight and not directories:
+        raise LeukoliteError(
+            expected=f"teachers, for {how.teachers_weight:g} of the loss", found="none", remedy="give --teachers"
         )
     return tuple(_read(directory, cells, out=out) for directory in directories)
 
@@ -94,22 +93,11 @@ def ask(
 
 def _adjusted(teacher: Teacher, cells: Cells) -> Logits:
     """A teacher's logits with its class prior taken out once, float32 [n, classes]; NaN where it sees nothing."""
-    shown = np.flatnonzero(_shows(teacher.settings.network.view, cells.images))
+    shown = np.flatnonzero(shows(teacher.settings.network.view, cells.images))
     logits = answer(teacher.directory, cells.images.paths, shown, settings=teacher.settings)
     every = np.full((len(cells.images), len(cells.labels)), np.nan, np.float32)
     every[shown] = logits + (teacher.strength - 1) * teacher.log_share
     return every
-
-
-def _shows(view: View, images: Images) -> npt.NDArray[np.bool_]:
-    """Which images show something to a view, bool [n]."""
-    return np.array([view.kind == FIELD or _shows_a_cell(view, path) for path in images.paths])
-
-
-@functools.cache
-def _shows_a_cell(view: View, path: str) -> bool:
-    """Whether an image does; every fold and every teacher of a cross-validation asks."""
-    return see(path, view) is not None
 
 
 def _read(directory: Path, cells: Cells, *, out: Path) -> Teacher:
@@ -161,4 +149,4 @@ def _digests(cells: Cells, view: View) -> Iterator[str]:
     # One that sees the whole field has learned from those that show no cell to the student as well,
     yield digest((*cells.images, *cells.unseen))
     # and one of the cell view not from those that show none to it.
-    yield digest(cells.images.take(np.flatnonzero(_shows(view, cells.images))))
+    yield seen_by(view, cells).digest

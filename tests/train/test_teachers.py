@@ -7,10 +7,9 @@ import pytest
 import tensorflow as tf
 
 from edge_runtime.dataset import digest
-from edge_runtime.view import CELL, View
 from tests.train import tiny
-from train import reproduce, rundir, stages, teachers
-from train.config import Distillation
+from train import cells, reproduce, rundir, stages, teachers
+from train.config import PRESETS, Distillation
 from train.loading import load_cells
 from train.network import build_deployed
 from train.reproduce import compare
@@ -25,7 +24,12 @@ ALONE = replace(
 )
 HOW = Distillation(teachers_weight=0.75, temperature=3.0)
 TAUGHT = replace(ALONE, distillation=HOW)
+SEED = ALONE.seed
 PRIOR = np.log((0.1, 0.2, 0.3, 0.4))
+
+
+class BegunError(Exception):
+    pass
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +171,10 @@ def nearsighted(teacher, own, tmp_path, monkeypatch):
     run["data"]["sha256"] = digest(own.images.take(np.flatnonzero(shown)))
     run["settings"]["network"]["white_balance"] = True  # by which its view is known here
     (path / "run.json").write_text(json.dumps(run))
-    monkeypatch.setattr(
-        teachers, "_shows", lambda view, images: shown if view.white_balance else np.ones(len(images), bool)
-    )
+    for module in (cells, teachers):
+        monkeypatch.setattr(
+            module, "shows", lambda view, images: shown if view.white_balance else np.ones(len(images), bool)
+        )
     return path, shown
 
 
@@ -191,23 +196,81 @@ def test_of_what_teachers_do_not_see_the_label_alone_counts(teacher, nearsighted
 
 
 def test_who_has_learned_from_what_no_view_explains_is_refused(nearsighted, own, tmp_path, refused, monkeypatch):
-    monkeypatch.setattr(teachers, "_shows", lambda view, images: np.arange(len(images)) > 0)
+    monkeypatch.setattr(cells, "shows", lambda view, images: np.arange(len(images)) > 0)
     with refused("other images"):
         read_teachers([nearsighted[0]], own, out=tmp_path, how=HOW)
-
-
-def test_a_cell_view_is_shown_nothing_by_a_picture_without_a_cell(own):
-    cell = View(CELL, 24, 24, 60, 80)
-    blank = own.images.take([0])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teachers, "see", lambda path, view: None)
-        assert not teachers._shows(cell, blank).any()
-        assert teachers._shows(View.whole(height_px=60, width_px=80), blank).all()
 
 
 def test_blind_towers_are_not_taught(refused):
     with refused("towers that are blind to nothing, where there are teachers"):
         replace(tiny.SETTINGS, distillation=HOW)
+
+
+# A teacher of one's own.
+
+
+@pytest.fixture
+def wanting(monkeypatch):
+    """Settings that want a teacher of a preset, which is a tiny one here."""
+    monkeypatch.setitem(PRESETS, "small", replace(ALONE, seed=9))
+    return replace(TAUGHT, distillation=replace(HOW, teacher="small"))
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What is trained in which folder, of which seed, and whether it is taught; it is not."""
+    seen = []
+
+    def fit(stage):
+        seen.append((stage.directory.name, stage.seed, stage.lesson is not None))
+        raise BegunError
+
+    monkeypatch.setattr(stages, "fit", fit)
+    return seen
+
+
+def test_where_none_is_named_a_teacher_is_trained_first(wanting, teacher, smear_root, tmp_path):
+    out, named = tmp_path / "taught", tmp_path / "named"
+    train_float(str(smear_root), out, settings=wanting, call=Call(tell=print))
+    assert compare(out / "teacher", teacher).identical  # of the student's seed
+    train_float(str(smear_root), named, settings=wanting, call=Call(tell=print), teachers=[teacher])
+    assert compare(out, named).identical
+    own, other = (json.loads((run / "run.json").read_text()) for run in (out, named))
+    assert own["teachers_sha256"] == other["teachers_sha256"]
+    assert "teachers" not in own["inputs"]
+    assert not (named / "teacher").exists()
+    assert not [line for line in reproduce._differences(own) if "teacher" in line]
+
+
+def test_a_run_goes_on_where_it_was_killed_in_its_teacher_or_after(wanting, teacher, smear_root, tmp_path, trained):
+    out = tmp_path / "taught"
+
+    def go_on(resume=None):
+        with pytest.raises(BegunError):
+            train_float(str(smear_root), out, settings=wanting, call=Call(tell=print, resume=resume))
+        return trained.pop()
+
+    def have_a_teacher():
+        shutil.rmtree(out / "teacher")
+        shutil.copytree(teacher, out / "teacher")
+
+    assert go_on() == ("teacher", SEED, False)
+    (out / "teacher" / "checkpoints" / "step-000000001").mkdir(parents=True)
+    assert go_on(resume=True) == ("teacher", SEED, False)
+    have_a_teacher()  # and the run itself is not begun
+    assert go_on(resume=True) == ("taught", SEED, True)
+    assert go_on() == ("taught", SEED, True)
+    (out / "checkpoints" / "step-000000001").mkdir(parents=True)
+    assert go_on(resume=True) == ("taught", SEED, True)
+    assert go_on(resume=False) == ("teacher", SEED, False)
+    have_a_teacher()
+    (out / "run.json").write_text("{}")  # done: again, and so is its teacher
+    assert go_on() == ("teacher", SEED, False)
+
+
+def test_several_machines_train_no_teacher(wanting, own, tmp_path, refused):
+    with refused("training on one machine, where there are teachers, got 2 workers"):
+        read_teachers([], own, out=tmp_path, how=wanting.distillation, workers=2)
 
 
 # A whole training.
@@ -217,12 +280,8 @@ def test_teachers_change_what_is_learned_and_are_named(student, teacher, runs):
     assert not compare(student, teacher).identical
     run = json.loads((student / "run.json").read_text())
     assert run["inputs"]["teachers"] == [str(teacher), str(runs[0])]
-    assert run["settings"]["distillation"] == {"teachers_weight": 0.75, "temperature": 3.0}
+    assert run["settings"]["distillation"] == {"teachers_weight": 0.75, "temperature": 3.0, "teacher": ""}
     assert len(run["teachers_sha256"]) == 2
-
-
-class BegunError(Exception):
-    pass
 
 
 def begin(monkeypatch, root, out, *, settings=TAUGHT, by=(), **how):
