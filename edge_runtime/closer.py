@@ -13,6 +13,9 @@ MOST_TIMES = 8
 """As large, in either direction, a field may become: cameras of 5 to 8 megapixels have no more to show."""
 
 
+_FINE = 4  # times as many squares as of a usual field, by which the ruler is read: more cost much and tell no more
+
+
 def closer(content: bytes, field: Field, *, smaller: float | None, red_cell_px: float) -> tuple[Field, int]:
     """A field in which red cells are about as wide as they should be, and how many times as large it is.
 
@@ -31,8 +34,8 @@ def closer(content: bytes, field: Field, *, smaller: float | None, red_cell_px: 
     finest = field
     if smaller is None:
         finest = _times(content, field, most)
-        # Twice as coarse as cells are looked for, and of any size: what is seen so finely may be large.
-        squares = replace(coarsen(finest.pixels, times=-(-most // 2)), times=1)
+        # Of any size: what is seen so finely may be large.
+        squares = replace(coarsen(finest.pixels, times=min(most, _FINE)), times=1)
         diameter = red_cell_diameter(squares)
         if diameter is None:
             return field, 1
