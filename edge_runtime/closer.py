@@ -3,6 +3,7 @@
 Such a picture, fitted into a field, has its cells too small to be found or read; its file has the pixels.
 """
 
+import math
 from dataclasses import replace
 
 from edge_runtime.image import Field, decode_field, resize
@@ -13,6 +14,7 @@ MOST_TIMES = 8
 """As large, in either direction, a field may become: cameras of 5 to 8 megapixels have no more to show."""
 
 
+_MOST_PIXELS = 6_000_000  # of a field: what lies beside a long picture counts, too
 _FINE = 4  # times as many squares as of a usual field, by which the ruler is read: more cost much and tell no more
 
 
@@ -27,10 +29,13 @@ def closer(content: bytes, field: Field, *, smaller: float | None, red_cell_px: 
     Args:
         content: the bytes of the image file.
         field: what it was decoded to, at half of its size or less.
-        smaller: how many times as small as they should be the field shows its cells; None where no cell told.
+        smaller: how many times as small as they should be the field shows its cells; None where that is not told.
         red_cell_px: how wide red cells should be, in pixels of the field, above 0.
     """
-    most = min(MOST_TIMES, int(1 / field.scale))
+    height, width = field.pixels.shape[:2]
+    most = min(MOST_TIMES, int(1 / field.scale), math.isqrt(_MOST_PIXELS // (height * width)))
+    if most < 2:
+        return field, 1
     finest = field
     if smaller is None:
         finest = _times(content, field, most)
@@ -45,7 +50,6 @@ def closer(content: bytes, field: Field, *, smaller: float | None, red_cell_px: 
         return field, 1
     if finest is field:
         return _times(content, field, times), times
-    height, width = field.pixels.shape[:2]
     return replace(finest, pixels=resize(finest.pixels, height_px=times * height, width_px=times * width)), times
 
 

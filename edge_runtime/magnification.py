@@ -6,7 +6,6 @@ Measured by `tests/edge_runtime/test_magnification.py` on fields of the public s
 import math
 
 from edge_runtime.locate import Cell
-from edge_runtime.scale import red_cell_diameter
 from edge_runtime.squares import Squares
 
 # The width of a nucleus, the root of its area, in diameters of red cells: 2 % to 98 % of the source cells of the public
@@ -40,7 +39,7 @@ def magnification(squares: Squares, cell: Cell, *, red_cell_px: float) -> float:
     smallest = nucleus / MOST_NUCLEUS
     # Of one that the edge cuts it is not known how small it makes the others.
     largest = math.inf if _is_cut(cell, squares) else nucleus / LEAST_NUCLEUS
-    red_cells = red_cell_diameter(squares)
+    red_cells = squares.red_cell_px
     told = 0.0 if red_cells is None else red_cells / red_cell_px
     if not smallest / _GROSS <= told <= largest * _GROSS:
         told = 1.0 if smallest <= 1 <= largest else nucleus / math.sqrt(LEAST_NUCLEUS * MOST_NUCLEUS)

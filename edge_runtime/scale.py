@@ -16,6 +16,7 @@ from edge_runtime.squares import Squares
 _LEAST_RADIUS = 2.0  # squares; smaller discs are not told from specks
 _LEAST_WIDE_RADIUS = 1.5  # squares twice as wide, whose noise is less
 _MOST_RADIUS = 0.3  # of a usual field's shorter side; of larger cells that holds too few
+_USUAL = 160 * 120  # squares: the rings for more are not kept
 _STEP = 1.2  # from a radius to the next; the peak between them is interpolated
 _CLEAR_RADIUS = 2.8  # squares twice as wide; of smaller discs, and where these say nothing, finer ones are asked
 _STAINED = 0.5  # between the field's middle and its strongest stain, as in `locate`
@@ -70,7 +71,8 @@ def _measured(squares: Squares, *, least: float) -> float | None:
     red = _red(squares)
     if red is None:
         return None
-    radii, rings = _rings(*red.shape, least, squares.times)
+    find = _rings if red.size <= _USUAL else _rings.__wrapped__  # those of closer looks would keep some 10 MB each
+    radii, rings = find(*red.shape, least, squares.times)
     peak = _peak(_strengths(red, rings) * radii**-_SMALLER)
     return None if peak is None else 2 * squares.side_px * float(radii[0]) * _STEP**peak
 

@@ -1,6 +1,5 @@
 """A picture in coarse squares, for what needs no more than that and must be fast."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.image import Pixels
+from edge_runtime.kept import kept
 from edge_runtime.white import Color, glass
 
 GRID = 60  # squares along the field's shorter side: fine enough for lobes of a nucleus, coarse enough to be fast
@@ -35,33 +35,40 @@ class Squares:
         """The means as `shrink` lays them out in memory, [3, rows, columns]."""
         return self.means.transpose(2, 0, 1)
 
-    @functools.cached_property
+    @kept
     def stain(self) -> npt.NDArray[np.float32]:
         """`stain_of` them, [rows, columns]."""
         return stain_of(self.planes)
 
-    @functools.cached_property
+    @kept
     def few(self) -> Planes:
         """Every second square of every second row, [3, n]: of what is large or frequent they tell as much."""
         return self.planes[:, ::2, ::2].reshape(3, -1)
 
-    @functools.cached_property
+    @kept
     def are_lit(self) -> npt.NDArray[np.bool_]:
         """Which of these few are neither fill beside the picture nor without any light, [n]."""
         red, green, blue = self.few
         lit: npt.NDArray[np.bool_] = red + green + blue > 3 * _DIM
         return lit
 
-    @functools.cached_property
+    @kept
     def lit(self) -> Planes:
         """The few that are, [3, lit ones]."""
         lit: Planes = self.few.compress(self.are_lit, axis=1)
         return lit
 
-    @functools.cached_property
+    @kept
     def glass(self) -> Color:
         """The colour of the empty glass in the field (edge_runtime/white.py)."""
         return glass(self.lit)
+
+    @kept
+    def red_cell_px(self) -> float | None:
+        """The diameter of the field's red cells in pixels of the field; None where it cannot be told."""
+        from edge_runtime.scale import red_cell_diameter  # here: most views need no Fourier transforms
+
+        return red_cell_diameter(self)
 
 
 def stain_of(colors: Planes) -> npt.NDArray[np.float32]:

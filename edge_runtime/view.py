@@ -3,13 +3,13 @@
 Training and the device cut with the same code, so that the network is never shown other crops than it learned from.
 """
 
-import functools
 import os
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_runtime.image import BACKGROUND, Field, Pixels, decode_field, read_bytes, resize
+from edge_runtime.kept import kept
 from edge_runtime.locate import LEAST_AREA, Cell, locate
 from edge_runtime.squares import GRID, Squares, coarsen
 from edge_runtime.white import balance
@@ -19,6 +19,8 @@ VIEWS = (FIELD, CELL)
 MIN_ZOOM, MAX_ZOOM = 0.25, 4.0
 MIN_RED_CELL, MAX_RED_CELL = 0.1, 0.4  # of the field's shorter side: what is measured well
 _CLOSE = 0.5  # pixels of the field for one of the file: with more, the file has nothing to look closer at
+
+_GROSS = 1.5  # times as wide as 98 % of nuclei, cut wrongly or seen too closely by a step: more is none
 
 MOST_CELLS = 400
 """Of a field with more, the largest are taken, so that memory has its bounds; a usual field holds 250 at most."""
@@ -87,23 +89,35 @@ class Look:
     view: View
     times: int = 1
 
-    @functools.cached_property
+    @kept
     def squares(self) -> Squares:
         """The field in squares."""
         return coarsen(self.pixels, times=self.times)
 
-    @functools.cached_property
+    @kept
     def _stained(self) -> tuple[Cell, ...]:
         """The cells by which it is cut or stained anew; a view that does neither has none looked for."""
-        wanted = self.view.kind == CELL or self.view.stain_normalization
-        return locate(self.pixels, squares=self.squares)[:MOST_CELLS] if wanted else ()
+        if self.view.kind == FIELD and not self.view.stain_normalization:
+            return ()
+        found = locate(self.pixels, squares=self.squares)
+        if self.times > 1:  # by the red cells, to which a clump or a blot of stain is too large for a nucleus
+            found = tuple(cell for cell in found if cell.area <= self._largest)
+        return found[:MOST_CELLS]
+
+    @property
+    def _largest(self) -> float:
+        """The area of the largest nucleus that there is, where red cells are as wide as they should be."""
+        from edge_runtime.magnification import MOST_NUCLEUS
+
+        height, width = (side / self.times for side in self.pixels.shape[:2])
+        return float((_GROSS * MOST_NUCLEUS * self.view.red_cell_px) ** 2 / (height * width))
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """The cells that the crops show."""
         return self._stained if self.view.kind == CELL else ()
 
-    @functools.cached_property
+    @kept
     def magnified(self) -> View:
         """The view with the zoom for how large the field shows its cells; the same object where that is its own."""
         if not self.view.red_cell_px or not self.cells:
@@ -113,7 +127,7 @@ class Look:
         times = magnification(self.squares, self.cells[0], red_cell_px=self.view.red_cell_px)
         return self.view if times == 1 else replace(self.view, zoom=self.view.zoom / times, red_cell_px=0.0)
 
-    @functools.cached_property
+    @kept
     def crops(self) -> Pixels:
         """What the model is shown, uint8 [n, height_px, width_px, 3]."""
         seen: Pixels = self.pixels[np.newaxis]
@@ -174,7 +188,9 @@ def look_at(source: str | os.PathLike[str] | bytes, view: View) -> tuple[Field, 
         return field, look
     from edge_runtime.closer import closer  # here: most pictures are close enough
 
-    is_told = bool(look.cells) and look.cells[0].area >= LEAST_AREA
+    # A cell of usual size, if red cells agree: in a wide picture it may be a clump, or a blot of stain.
+    is_whole = bool(look.cells) and look.cells[0].area >= LEAST_AREA
+    is_told = is_whole and look.squares.red_cell_px is not None
     smaller = look.magnified.zoom / view.zoom if is_told else None
     finer, times = closer(content, field, smaller=smaller, red_cell_px=view.red_cell_px)
     height, width = finer.pixels.shape[:2]

@@ -12,7 +12,7 @@ from edge_runtime.errors import LeukoliteError
 from edge_runtime.fitness import complaint
 from edge_runtime.graph import read_graph, with_outputs
 from edge_runtime.head import Convolution, find_head, last_convolutions
-from edge_runtime.image import Field, Pixels
+from edge_runtime.image import Field, Pixels, resize
 from edge_runtime.model import Model, Probabilities
 from edge_runtime.view import look_at
 
@@ -69,7 +69,11 @@ class Embedder:
         maps, reads = found[: len(self.head.maps)], found[len(self.head.maps) :]
         maxima = np.concatenate([each.max(axis=(0, 1)) for each in maps])
         unfit = complaint(look.squares, self._limits) if self._limits else None
-        return Embedding(maxima, probabilities, _covered(field), tuple(reads), unfit)
+        picture = _covered(field)
+        if look.times > 1:  # what is kept of each picture is no larger than a usual field
+            height, width = (max(1, side // look.times) for side in picture.shape[:2])
+            picture = resize(picture, height_px=height, width_px=width)
+        return Embedding(maxima, probabilities, picture, tuple(reads), unfit)
 
 
 def _covered(field: Field) -> Pixels:

@@ -184,5 +184,5 @@ def test_evidence_and_embeddings_are_of_the_closer_field(smears):
     assert shown.rows_px[0] < (box.top + box.bottom) / 2 < shown.rows_px[-1]
     classifier = Classifier(PORTABLE_MODEL)
     embedding = Embedder(classifier.bundle.content, classifier.card, name="portable").embed(content)
-    assert embedding.picture.shape == (4 * HEIGHT, 4 * WIDTH, 3)
+    assert embedding.picture.shape == (HEIGHT, WIDTH, 3)
     assert embedding.probabilities == pytest.approx(list(explained.prediction.cells[0].probabilities.values()))

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime import magnification as module
+from edge_runtime import scale
 from edge_runtime.locate import Cell, locate
 from edge_runtime.magnification import LEAST_NUCLEUS, MOST_NUCLEUS, magnification
 from edge_runtime.scale import red_cell_diameter
@@ -108,7 +109,7 @@ def ruled(monkeypatch):
 
     def rule(red_cells, nucleus, **options):
         found = None if red_cells is None else red_cells * RED_CELL_PX
-        monkeypatch.setattr(module, "red_cell_diameter", lambda squares: found)
+        monkeypatch.setattr(scale, "red_cell_diameter", lambda squares: found)
         return magnification(*field_of(nucleus, **options), red_cell_px=RED_CELL_PX)
 
     return rule
