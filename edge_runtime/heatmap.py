@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from edge_runtime import __version__
 from edge_runtime.card import INTENDED_USE
 from edge_runtime.errors import LeukoliteError, reason, show
-from edge_runtime.explanation import EvidenceMap, Explanation
+from edge_runtime.explanation import Explanation
 from edge_runtime.files import write_atomic
 from edge_runtime.image import Pixels, resize
 
@@ -34,28 +35,24 @@ def layer(explanation: Explanation) -> npt.NDArray[np.float32]:
     Between the middles of positions it is interpolated linearly. Where cells' surroundings overlap, the stronger shows.
 
     Returns:
-        float32 [field_height_px, field_width_px] in units of logits; zero where no position lies.
+        float32 [height, width] of the field, in units of logits; zero where no position lies.
     """
     height, width = explanation.field.shape[:2]
     total = np.zeros((height, width), np.float32)
     for each in explanation.maps:
-        spread = _spread(each, height, width)
-        total = np.where(np.abs(spread) > np.abs(total), spread, total)
+        rows, down = _weights(height, each.rows_px, each.step_px[0])
+        columns, across = _weights(width, each.columns_px, each.step_px[1])
+        spread = (down @ each.evidence[..., each.top_class] @ across.T).astype(np.float32)
+        window = total[rows, columns]
+        window[...] = np.where(np.abs(spread) > np.abs(window), spread, window)
     return total
 
 
-def _spread(shown: EvidenceMap, height_px: int, width_px: int) -> npt.NDArray[np.float32]:
-    """One map's evidence for its most probable class, at each pixel of the field."""
-    down = _weights(height_px, shown.rows_px, shown.step_px[0])
-    across = _weights(width_px, shown.columns_px, shown.step_px[1])
-    spread: npt.NDArray[np.float32] = (down @ shown.evidence[..., shown.top_class] @ across.T).astype(np.float32)
-    return spread
-
-
-def _weights(pixels: int, middles_px: npt.NDArray[np.float64], step_px: float) -> npt.NDArray[np.float64]:
-    """How much of each position's value a pixel along one axis has, [pixels, positions]."""
-    distance = np.abs(np.arange(pixels)[:, np.newaxis] + 0.5 - middles_px)
-    return np.maximum(0, 1 - distance / step_px)
+def _weights(pixels: int, middles_px: npt.NDArray[np.float64], step_px: float) -> tuple[slice, npt.NDArray[np.float64]]:
+    """Which pixels along one axis have any of a map, and how much of each position's value, [those, positions]."""
+    first, end = max(0, int(middles_px[0] - step_px)), min(pixels, math.ceil(middles_px[-1] + step_px))
+    distance = np.abs(np.arange(first, end)[:, np.newaxis] + 0.5 - middles_px)
+    return slice(first, max(first, end)), np.maximum(0, 1 - distance / step_px)
 
 
 def draw(explanation: Explanation) -> Pixels:
@@ -64,10 +61,13 @@ def draw(explanation: Explanation) -> Pixels:
     Returns:
         uint8 [height, width, 3], RGB: the field's size, or a multiple of it where that is too small to look at.
     """
-    values = layer(explanation)[..., np.newaxis] / max(strongest(explanation), _LEAST)
-    opacity = _OPAQUE * np.abs(values)
-    drawn = explanation.field * (1 - opacity) + np.where(values > 0, np.array(FOR), np.array(AGAINST)) * opacity
-    drawn = np.round(drawn).astype(np.uint8)
+    values = layer(explanation)[..., np.newaxis] / np.float32(max(strongest(explanation), _LEAST))
+    opacity = np.float32(_OPAQUE) * np.abs(values)
+    drawn = np.empty_like(explanation.field)
+    for channel, (speaks_for, against) in enumerate(zip(FOR, AGAINST, strict=True)):  # with a third of the memory
+        tint = np.where(values > 0, np.float32(speaks_for), np.float32(against))
+        mixed = explanation.field[..., channel : channel + 1] * (1 - opacity) + tint * opacity
+        drawn[..., channel : channel + 1] = np.round(mixed).astype(np.uint8)
     height, width = drawn.shape[:2]
     times = -(-_MIN_WIDTH_PX // width)
     return drawn if times == 1 else resize(drawn, height_px=times * height, width_px=times * width)

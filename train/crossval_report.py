@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -48,13 +49,16 @@ def save(found: CrossValidation, out: Path) -> list[SourceAnswer]:
 
 
 def _dealt(cells: Cells) -> Iterator[tuple[LabelledImage, int]]:
-    """Each image and its fold; those that show no cell too, as other views see them, unless all of their group do."""
+    """Each image and its fold; those that show no cell too, as other views see them.
+
+    Groups that show none at all, which nobody has learned from, are dealt in turn.
+    """
     folds = cells.folds.tolist()
     yield from zip(cells.images, folds, strict=True)
     of_group = {origin.group: fold for origin, fold in zip(cells.origins, folds, strict=True)}
+    turns = itertools.cycle(sorted(set(folds)))
     for image, origin in zip(cells.unseen, cells.unseen_origins, strict=True):
-        if origin.group in of_group:
-            yield image, of_group[origin.group]
+        yield image, of_group.setdefault(origin.group, next(turns))
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:

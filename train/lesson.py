@@ -7,10 +7,13 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Lesson:
-    """What teachers say of each image: `probabilities` float32 [n, classes], softened by `temperature`, their mean."""
+    """What teachers say of each image: `probabilities` float32 [n, classes], softened by `temperature`, their mean.
+
+    `weights` float32 [n] is what part of the loss that is, 0 where no teacher says anything.
+    """
 
     probabilities: tf.Tensor
-    weight: float
+    weights: tf.Tensor
     temperature: float
 
     def mix(self, by_label: tf.Tensor, logits: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
@@ -26,4 +29,5 @@ class Lesson:
         """
         wanted = tf.gather(self.probabilities, images)[:, tf.newaxis]
         agreed = -tf.reduce_sum(wanted * tf.nn.log_softmax(logits / self.temperature), axis=2)
-        return (1 - self.weight) * by_label + self.weight * self.temperature**2 * agreed
+        weight = tf.gather(self.weights, images)[:, tf.newaxis]
+        return (1 - weight) * by_label + weight * self.temperature**2 * agreed

@@ -125,13 +125,20 @@ def _teach(
     Returns its directory, and how the run itself is to be gone on with: one that was killed while its teacher learned
     is not begun yet.
     """
-    wanted = replace(PRESETS[settings.distillation.teacher], seed=settings.seed, per_class=settings.per_class)
+    name = settings.distillation.teacher
+    if name not in PRESETS:
+        raise LeukoliteError(
+            expected=f"a preset to be taught by, one of {', '.join(PRESETS)}",
+            found=show(name),
+            remedy="name --teachers, or train anew by a preset of this version",
+        )
+    wanted = replace(PRESETS[name], seed=settings.seed, per_class=settings.per_class)
     path = out / rundir.TEACHER_NAME
     is_begun, is_done = (out / rundir.SETTINGS_NAME).is_file(), (out / rundir.RUN_NAME).is_file()
     again = call.resume is None and is_begun and is_done  # a finished run is done again, and so is its teacher
     is_kept = call.resume is not False and (path / rundir.RUN_NAME).is_file() and not again
     own = replace(call, resume=True if is_kept else False if call.resume is False else None, split=None)
-    call.tell(f"first its teacher, of the preset {settings.distillation.teacher}, in {show(path)}")
+    call.tell(f"first its teacher, of the preset {name}, in {show(path)}")
     train_on(seen_by(wanted.network.view, cells), path, data=data, groups=groups, settings=wanted, call=own)
     return [path], call if is_begun or not call.resume else replace(call, resume=None)
 

@@ -9,7 +9,7 @@ very images that the student learns from, of each cross-validation the network t
 the cell view has not learned from images that show it no cell, and says nothing of them: there the label alone counts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,15 +86,18 @@ def ask(
     softened = tf.nn.softmax((adjusted + log_prior) / how.temperature).numpy()
     counts = np.isfinite(softened).all(axis=2).sum(axis=0)  # of teachers who say something
     mean = np.nansum(softened, axis=0) / np.maximum(counts, 1)[:, np.newaxis]
-    mean[counts == 0] = np.eye(len(cells.labels))[cells.classes[counts == 0]]
-    said = tf.constant(mean, tf.float32)
-    return Lesson(said, weight=how.teachers_weight, temperature=how.temperature)
+    weights = np.where(counts, how.teachers_weight, 0)
+    return Lesson(tf.constant(mean, tf.float32), weights=tf.constant(weights, tf.float32), temperature=how.temperature)
 
 
 def _adjusted(teacher: Teacher, cells: Cells) -> Logits:
     """A teacher's logits with its class prior taken out once, float32 [n, classes]; NaN where it sees nothing."""
     shown = np.flatnonzero(shows(teacher.settings.network.view, cells.images))
     logits = answer(teacher.directory, cells.images.paths, shown, settings=teacher.settings)
+    if not np.isfinite(logits).all():
+        raise LeukoliteError(
+            expected=f"numbers from the network in {show(teacher.directory)}", found="NaN", remedy="train it again"
+        )
     every = np.full((len(cells.images), len(cells.labels)), np.nan, np.float32)
     every[shown] = logits + (teacher.strength - 1) * teacher.log_share
     return every
@@ -136,17 +139,13 @@ def _complaint(run: dict[str, Any], cells: Cells, *, view: View) -> str:
     """In what the images of a teacher of that view differ; nothing where they do not."""
     if tuple(run["labels"]) != cells.labels:
         return f"the labels {', '.join(run['labels'])}"
-    if run["data"]["sha256"] not in _digests(cells, view):
-        return "other images (their digest differs)"
-    if run["data"]["sources"] != cells.sources():
-        return "other source cells (their number differs)"
-    return ""
-
-
-def _digests(cells: Cells, view: View) -> Iterator[str]:
-    """Of the images that a teacher of that view may have learned from, one after the other as it takes longer."""
-    yield cells.digest
-    # One that sees the whole field has learned from those that show no cell to the student as well,
-    yield digest((*cells.images, *cells.unseen))
-    # and one of the cell view not from those that show none to it.
-    yield seen_by(view, cells).digest
+    learned = run["data"]["sha256"]
+    # One that sees the whole field has learned from images that show no cell to the student as well,
+    if learned in (cells.digest, digest((*cells.images, *cells.unseen))):
+        same = run["data"]["sources"] == cells.sources()
+    else:  # and one of the cell view not from those that show none to it.
+        own = seen_by(view, cells)
+        if learned != own.digest:
+            return "other images (their digest differs)"
+        same = run["data"]["sources"] == own.sources()
+    return "" if same else "other source cells (their number differs)"

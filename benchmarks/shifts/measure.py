@@ -119,8 +119,18 @@ def _answers(crew: Crew, shown: Shown, *, kinds: Sequence[str], labels: Sequence
 
 
 def _answer(classifier: Classifier, content: bytes, labels: Sequence[str]) -> int:
-    """The class that a model answers; NONE where it gives none, len(labels) for one that the data set has not."""
-    label = classifier.classify(content).label
+    """The class that a model answers; NONE where it gives none, len(labels) for one that the data set has not.
+
+    Raises LeukoliteError when what became of a picture can no longer be read: that is no wrong answer.
+    """
+    prediction = classifier.classify(content)
+    if prediction.error is not None:
+        raise LeukoliteError(
+            expected="pictures that can be read when they are shifted, the widest six times as large either way",
+            found=prediction.error,
+            remedy="take smaller pictures, or leave out the kind wider",
+        )
+    label = prediction.label
     if label is None:
         return NONE
     return labels.index(label) if label in labels else len(labels)

@@ -17,7 +17,7 @@ from edge_runtime.locate import locate
 from edge_runtime.scale import red_cell_diameter
 from edge_runtime.squares import coarsen
 from edge_runtime.view import CELL, MOST_CELLS, Look, View, box_of, look_at
-from tests.fields import field
+from tests.fields import NUCLEUS, field
 
 RED_CELL_PX = 50.3  # docs/cells.md
 HEIGHT, WIDTH = 240, 320
@@ -85,14 +85,33 @@ def test_without_a_closer_look_hardly_any_is_found(smears):
 
 
 def test_cells_that_are_found_say_how_much_closer(smears, decoded):
-    """By their own size or the red cells': no finer picture is looked at for that."""
-    content = encoded(wide(smears[0], 2.25))
-    look = look_at(content, VIEW)[1]
-    assert look.times in (1, 2)
-    field = decode_field(content, height_px=HEIGHT, width_px=WIDTH)
+    """With the red cells, and no finer picture is looked at for that: twice as much is seen twice as large at once."""
+    told = 0
+    for pixels in smears:
+        decoded.clear()
+        look = look_at(encoded(wide(pixels, 2)), VIEW)[1]
+        told += decoded == [(HEIGHT, WIDTH), (2 * HEIGHT, 2 * WIDTH)] and look.times == 2
+    assert told >= 0.7 * len(smears)
+    content = encoded(wide(smears[0], 5))
+    plain = decode_field(content, height_px=HEIGHT, width_px=WIDTH)
     decoded.clear()
-    found, times = closer(content, field, smaller=2.4, red_cell_px=RED_CELL_PX)
+    found, times = closer(content, plain, smaller=2.4, red_cell_px=RED_CELL_PX)
     assert (times, found.pixels.shape, decoded) == (2, (2 * HEIGHT, 2 * WIDTH, 3), [(2 * HEIGHT, 2 * WIDTH)])
+
+
+@pytest.mark.parametrize("times", [4, 6])
+def test_a_blot_of_stain_is_neither_gone_by_nor_taken_for_a_cell(smears, times):
+    """One as large as a cell of a usual field would be: in a wide picture it is larger than any."""
+    as_without = 0
+    for pixels in smears:
+        plain = wide(pixels, times)
+        blotted, radius = plain.copy(), 0.09 * len(plain)
+        rows, columns = np.ogrid[: len(plain), : plain.shape[1]]
+        blotted[np.hypot(rows - 1.3 * radius, columns - 1.3 * radius) < radius] = NUCLEUS
+        look, found = look_at(encoded(plain), VIEW)[1], look_at(encoded(blotted), VIEW)[1]
+        as_without += abs(found.times - look.times) <= 1 and len(found.cells) >= 0.5 * len(look.cells)
+        assert found.times == 1 or all(cell.right_px - cell.left_px < 1.5 * radius for cell in found.cells)
+    assert as_without >= 0.8 * len(smears)
 
 
 @pytest.mark.parametrize("scale", [1, 1.9])

@@ -163,13 +163,18 @@ def test_images_without_a_cell_count_as_missed(found, smear_root):
 
 
 def test_the_folds_that_are_left_have_images_without_a_cell_as_well(found, tmp_path):
-    """Other views see them; one of a group that shows none at all is in no fold."""
-    origins = found.cells.origins[0], replace(found.cells.origins[0], group="another")
-    unseen = tuple(replace(image, name=f"unseen/{image.name}") for image in found.cells.images[:2])
+    """Other views see them; those of groups that show none at all are dealt in turn, each group to one fold."""
+    own = found.cells.origins[0]
+    origins = own, replace(own, group="x"), replace(own, group="y"), replace(own, group="x")
+    unseen = tuple(replace(image, name=f"unseen/{image.name}") for image in found.cells.images[:4])
     save(replace(found, cells=replace(found.cells, unseen=unseen, unseen_origins=origins)), tmp_path)
     rows = (tmp_path / "folds.csv").read_text().splitlines()
-    assert rows[-1] == f"{unseen[0].name},{found.cells.folds[0]}"
-    assert len(rows) == 1 + len(found.cells.images) + 1
+    assert len(rows) == 1 + len(found.cells.images) + 4
+    names, folds = zip(*(row.rsplit(",", 1) for row in rows[-4:]), strict=True)
+    assert names == tuple(image.name for image in unseen)
+    assert folds[0] == str(found.cells.folds[0])
+    assert folds[1] == folds[3]
+    assert set(folds) <= {str(fold) for fold in range(FOLDS)}
 
 
 def test_int8_networks_answer_beside_the_float_ones(found, out, smear_root, tmp_path):
