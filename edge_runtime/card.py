@@ -40,7 +40,8 @@ class InputSpec:
     Each pixel there is 1 / `zoom` of the field's. `white_balance` is whether the colour of the light is taken out
     before (edge_runtime/white.py), `stain_normalization` whether the field's own stain is too (edge_runtime/stain.py).
     `red_cell_px` is how wide red cells are in what the model learned from, in pixels of the field, so that it is shown
-    other magnifications as it knows them (edge_runtime/magnification.py); 0 where nobody is to look.
+    other magnifications as it knows them (edge_runtime/magnification.py), and much wider pictures fitted into a field
+    so many times as large (edge_runtime/closer.py); 0 where nobody is to look.
     """
 
     height: int
@@ -79,7 +80,7 @@ class InputSpec:
 
     @property
     def seen(self) -> View:
-        """The view, for `edge_runtime.view.cut`."""
+        """The view, for `edge_runtime.view.look_at`."""
         return View(
             kind=self.view,
             height_px=self.height,

@@ -87,6 +87,19 @@ def prepare(directory: Path, *, identity: Mapping[str, Any], resume: bool | None
     return False
 
 
+def is_begun(directory: Path) -> bool:
+    """Whether a run was begun there."""
+    return (directory / SETTINGS_NAME).is_file()
+
+
+def is_done(directory: Path, *, identity: Mapping[str, Any], but: str) -> bool:
+    """Whether the run of this identity, but for what goes by that name, is finished there."""
+    if not is_begun(directory) or not (directory / RUN_NAME).is_file():
+        return False
+    before = _begun_with(directory / SETTINGS_NAME)
+    return {name: value for name, value in before.items() if name != but} == identity
+
+
 def _begun_with(path: Path) -> dict[str, Any]:
     """What a run was begun with; of settings that its version did not know, their defaults."""
     before: dict[str, Any] = read_json(path, what="the settings of a run")

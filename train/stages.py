@@ -72,11 +72,16 @@ def train_on(
     """As `train_float`, on these cells; `data` and `groups` say where they and their groups come from."""
     started = time.time()
     how, named = settings.distillation, teachers
+    identity, on_chief = _identity("float", settings, cells), call.distribution.on_chief
     if how.teachers_weight and how.teacher and not teachers and call.distribution.workers == 1:
+        if call.resume and rundir.is_done(out, identity=identity, but="teachers_sha256"):
+            return _finished(out, call.tell)
+        if call.resume and not rundir.is_begun(out) and not rundir.is_begun(out / rundir.TEACHER_NAME):
+            rundir.prepare(out, identity=identity, resume=True)  # says that there is nothing to go on with
         teachers, call = _teach(cells, out, data=data, groups=groups, settings=settings, call=call)
     taught = read_teachers(teachers, cells, out=out, how=how, workers=call.distribution.workers)
     digests = {"teachers_sha256": [teacher.weights_sha256 for teacher in taught]} if taught else {}
-    identity, on_chief = _identity("float", settings, cells) | digests, call.distribution.on_chief
+    identity |= digests
     call.distribution.refuse_others(identity, what="settings and images")
     if on_chief(lambda: rundir.prepare(out, identity=identity, resume=call.resume)):
         return _report(on_chief(lambda: _plain(_finished(out, call.tell))))
@@ -134,8 +139,9 @@ def _teach(
         )
     wanted = replace(PRESETS[name], seed=settings.seed, per_class=settings.per_class)
     path = out / rundir.TEACHER_NAME
-    is_begun, is_done = (out / rundir.SETTINGS_NAME).is_file(), (out / rundir.RUN_NAME).is_file()
-    again = call.resume is None and is_begun and is_done  # a finished run is done again, and so is its teacher
+    is_begun = rundir.is_begun(out)
+    # A finished run is done again, and so is its teacher.
+    again = call.resume is None and is_begun and (out / rundir.RUN_NAME).is_file()
     is_kept = call.resume is not False and (path / rundir.RUN_NAME).is_file() and not again
     own = replace(call, resume=True if is_kept else False if call.resume is False else None, split=None)
     call.tell(f"first its teacher, of the preset {name}, in {show(path)}")

@@ -294,6 +294,18 @@ def test_a_run_goes_on_where_it_was_killed_in_its_teacher_or_after(wanting, teac
     assert go_on() == ("teacher", SEED, False)
 
 
+def test_a_finished_run_needs_its_teacher_no_more(wanting, smear_root, tmp_path, monkeypatch, refused):
+    out, said = tmp_path / "taught", []
+    with refused("taught to hold a run of these settings and images, got none"):
+        train_float(str(smear_root), out, settings=wanting, call=Call(tell=print, resume=True))
+    train_float(str(smear_root), out, settings=wanting, call=Call(tell=print))
+    shutil.rmtree(out / "teacher")
+    monkeypatch.setattr(stages, "fit", None)
+    train_float(str(smear_root), out, settings=wanting, call=Call(tell=said.append, resume=True))
+    assert said[-1].endswith("taught is finished")
+    assert not (out / "teacher").exists()
+
+
 def test_a_preset_that_there_is_no_more_teaches_nobody(wanting, smear_root, tmp_path, refused):
     gone = replace(wanting, distillation=replace(wanting.distillation, teacher="gone"))
     with refused("a preset to be taught by, one of full, .*, got gone"):
