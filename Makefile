@@ -221,6 +221,8 @@ figures: $(SOURCE) latencies
 		--name seeds-cell --readme docs/recipe.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
 		--name seeds-portable --readme docs/recipe.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/taught/test/seed*.json' --out $(KEPT)/taught/seeds-test.md \
+		--name seeds-taught --readme docs/recipe.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
 		--name seeds-portable --readme $(MODELS)/portable/MODEL_CARD.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \

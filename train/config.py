@@ -238,12 +238,12 @@ PRESETS = {
         float_stage=replace(_CELL.float_stage, epochs=16),
         augmentation=Augmentation(stain=0.3, light=0.1, exposure=0.2, focus_px=1.0, scale=0.2, rotation_deg=15.0),
     ),
-    # The whole field by one of the preset full's towers, which learns from every source cell, and from a network of the
-    # cell view what that sees in them: a fifth of the work. Its prior is what its cross-validation asks for
-    # (docs/recipe.md, and why it is not shipped).
+    # The whole field by two of the preset full's towers, which learn from every source cell, and from a network of the
+    # cell view what that sees in them: two fifths of the work. Its prior is what its cross-validation asks for
+    # (docs/recipe.md#taught).
     "taught": replace(
         _FULL,
-        network=NetworkSettings(towers=1, blind=False),
+        network=NetworkSettings(towers=2, blind=False),
         float_stage=replace(_FULL.float_stage, class_prior=2.0),
         qat_stage=replace(_FULL.qat_stage, class_prior=2.0),
         distillation=Distillation(teachers_weight=0.5, teacher="cell"),
