@@ -23,6 +23,7 @@ CLASSIFYING = OURS | {
         *("bundle", "card", "classifier", "files", "formats", "golden", "image", "inputs", "integrity", "jpeg"),
         *(
             "fitness",
+            "kept",
             "locate",
             "memory",
             "model",

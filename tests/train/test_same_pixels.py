@@ -13,12 +13,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from edge_runtime import classifier as device_module
 from edge_runtime import jpeg
-from edge_runtime import view as training_module
 from edge_runtime.classifier import Classifier
 from edge_runtime.dataset import open_dataset
 from edge_runtime.image import Field, decode
-from edge_runtime.view import View
+from edge_runtime.view import Look, View
 from tests.train.encodings import EXACT, KINDS, grey16, oriented, resized, saved
+from train import stream as training_module
 from train.config import NetworkSettings
 from train.stream import Stream
 
@@ -175,10 +175,15 @@ def one_level_off(source, *, height_px, width_px):
 )
 def test_another_rule_on_one_side_is_noticed(generated, files, device, monkeypatch, side, rule, kind):
     paths = files(generated, KINDS[kind])
+
+    def look(source, view):
+        pixels = rule(source, height_px=view.field_height_px, width_px=view.field_width_px)
+        return Field(pixels, 240, 320), Look(pixels, view)
+
     if side == "training":
-        monkeypatch.setattr(training_module, "decode", rule)
+        monkeypatch.setattr(training_module, "see", lambda source, view: look(source, view)[1].crops[0])
     else:
-        monkeypatch.setattr(device_module, "decode_field", lambda source, **size: Field(rule(source, **size), 240, 320))
+        monkeypatch.setattr(device_module, "look_at", look)
     assert differing(paths, device) == len(paths)
 
 
