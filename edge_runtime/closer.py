@@ -13,7 +13,6 @@ from edge_runtime.squares import coarsen
 MOST_TIMES = 8
 """As large, in either direction, a field may become: cameras of 5 to 8 megapixels have no more to show."""
 
-
 _MOST_PIXELS = 6_000_000  # of a field: what lies beside a long picture counts, too
 _FINE = 4  # times as many squares as of a usual field, by which the ruler is read: more cost much and tell no more
 

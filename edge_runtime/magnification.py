@@ -13,6 +13,9 @@ from edge_runtime.squares import Squares
 LEAST_NUCLEUS, MOST_NUCLEUS = 0.80, 1.45
 
 _GROSS = 1.5  # times beyond that range: what was measured was no red cells
+NO_NUCLEUS = _GROSS * MOST_NUCLEUS
+"""The width, in diameters of red cells, from which a stained region is a clump or a blot, and no nucleus."""
+
 _STEPS = 16  # of an octave: answers that differ in their last bits give the same crop
 _DEAD = 3  # steps to either side, up to 1.164 times, in which the crop stays as it is: the ruler is off by as much
 _MOST = 21  # steps to either side, 2.48 times; cells in more need are no cells, or hopeless

@@ -20,8 +20,6 @@ MIN_ZOOM, MAX_ZOOM = 0.25, 4.0
 MIN_RED_CELL, MAX_RED_CELL = 0.1, 0.4  # of the field's shorter side: what is measured well
 _CLOSE = 0.5  # pixels of the field for one of the file: with more, the file has nothing to look closer at
 
-_GROSS = 1.5  # times as wide as 98 % of nuclei, cut wrongly or seen too closely by a step: more is none
-
 MOST_CELLS = 400
 """Of a field with more, the largest are taken, so that memory has its bounds; a usual field holds 250 at most."""
 
@@ -107,10 +105,10 @@ class Look:
     @property
     def _largest(self) -> float:
         """The area of the largest nucleus that there is, where red cells are as wide as they should be."""
-        from edge_runtime.magnification import MOST_NUCLEUS
+        from edge_runtime.magnification import NO_NUCLEUS
 
         height, width = (side / self.times for side in self.pixels.shape[:2])
-        return float((_GROSS * MOST_NUCLEUS * self.view.red_cell_px) ** 2 / (height * width))
+        return float((NO_NUCLEUS * self.view.red_cell_px) ** 2 / (height * width))
 
     @property
     def cells(self) -> tuple[Cell, ...]:

@@ -150,17 +150,9 @@ def seen_by(view: View, cells: Cells) -> Cells:
     shown = shows(view, cells.images)
     if shown.all():
         return cells
-    kept, rest = np.flatnonzero(shown), np.flatnonzero(~shown)
-    images, classes = cells.images.take(kept), cells.classes[kept]
-    origins = tuple(cells.origins[index] for index in kept)
+    rest = np.flatnonzero(~shown)
     return replace(
-        cells,
-        images=images,
-        classes=classes,
-        origins=origins,
-        folds=cells.folds[kept],
-        source_share=_source_share(classes, origins, labels=cells.labels),
-        digest=digest(images),
+        _taken(cells, np.flatnonzero(shown)),
         unseen=(*cells.unseen, *cells.images.take(rest)),
         unseen_origins=(*cells.unseen_origins, *(cells.origins[index] for index in rest)),
     )
@@ -183,24 +175,30 @@ def without(cells: Cells, fold: int, *, folds: int, seed: int) -> Cells:
     Raises LeukoliteError when a class has no other.
     """
     kept = np.flatnonzero(cells.folds != fold)
-    origins = tuple(cells.origins[index] for index in kept)
-    images, classes = cells.images.take(kept), cells.classes[kept]
-    lacking = set(range(len(cells.labels))) - set(classes.tolist())
+    lacking = set(range(len(cells.labels))) - set(cells.classes[kept].tolist())
     if lacking:
         raise LeukoliteError(
             expected="source cells of each class in at least two folds",
             found=f"those of {cells.labels[min(lacking)]} in one alone",
             remedy="add cells of that class, or leave it out",
         )
-    share = _source_share(classes, origins, labels=cells.labels)
-    groups = [origin.group for origin in origins]
-    return Cells(
-        labels=cells.labels,
+    own = _taken(cells, kept)
+    groups = [origin.group for origin in own.origins]
+    dealt = deal(own.classes, groups, folds=folds, seed=seed)
+    return replace(own, folds=dealt, unseen=(), unseen_origins=())
+
+
+def _taken(cells: Cells, kept: Indices) -> Cells:
+    """Some of the images, and the share of the sources that they leave each class."""
+    images, classes = cells.images.take(kept), cells.classes[kept]
+    origins = tuple(cells.origins[index] for index in kept)
+    return replace(
+        cells,
         images=images,
         classes=classes,
         origins=origins,
-        folds=deal(classes, groups, folds=folds, seed=seed),
-        source_share=share,
+        folds=cells.folds[kept],
+        source_share=_source_share(classes, origins, labels=cells.labels),
         digest=digest(images),
     )
 
