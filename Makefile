@@ -1,6 +1,6 @@
 # Two commands: `make run` takes the images to a gated int8 model, `make test` runs every check.
 #
-#   make run  [DATA=DIR] [PRESET=full|taught|cell|portable|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
+#   make run  [DATA=DIR] [PRESET=full|blind|cell|portable|quick] [SEED=1] [SPLIT=TEST] [POLICY=FILE.toml]
 #   make test [LEUKOLITE_DATA=DIR in the environment, for the tests that need the real images]
 #   make test-pi: the wheel on emulated Raspberry Pis; needs the real images, qemu-user and Debian
 #   make fuzz [SECONDS=60]    searches for files and cards that break the runtime

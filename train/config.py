@@ -217,13 +217,15 @@ _CELL = Settings(
     qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=1.0),
 )
 
-# The whole field by five towers, each blind to a fifth of the source cells: what is shipped. Its prior is that of
-# `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
+# The whole field by two towers, which learn from every source cell, and from a network of the cell view what that
+# sees in them: what is shipped. Its prior is what its cross-validation on TRAIN asks for (docs/recipe.md#taught).
 _FULL = Settings(
-    float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.2),
+    network=NetworkSettings(towers=2, blind=False),
+    float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.0),
     # Fake quantisation keeps twice as much of each image for the gradient; half a batch stays below 1.5 GB. At so
     # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
-    qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.2),
+    qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.0),
+    distillation=Distillation(teachers_weight=0.5, teacher="cell"),
 )
 
 PRESETS = {
@@ -238,15 +240,15 @@ PRESETS = {
         float_stage=replace(_CELL.float_stage, epochs=16),
         augmentation=Augmentation(stain=0.3, light=0.1, exposure=0.2, focus_px=1.0, scale=0.2, rotation_deg=15.0),
     ),
-    # The whole field by two of the preset full's towers, which learn from every source cell, and from a network of the
-    # cell view what that sees in them: two fifths of the work. Its prior is what its cross-validation asks for
-    # (docs/recipe.md#taught).
-    "taught": replace(
+    # The whole field by five towers, each blind to a fifth of the source cells, so that every run has held-out figures
+    # of its own: what was shipped before, and the way to judge a shape of the field view by one run. Its prior is that
+    # of `python -m train strength` on the runs of seeds 1 to 3: one run's is noisy.
+    "blind": replace(
         _FULL,
-        network=NetworkSettings(towers=2, blind=False),
-        float_stage=replace(_FULL.float_stage, class_prior=2.0),
-        qat_stage=replace(_FULL.qat_stage, class_prior=2.0),
-        distillation=Distillation(teachers_weight=0.5, teacher="cell"),
+        network=NetworkSettings(),
+        float_stage=replace(_FULL.float_stage, class_prior=2.2),
+        qat_stage=replace(_FULL.qat_stage, class_prior=2.2),
+        distillation=Distillation(),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.
     "quick": Settings(

@@ -65,7 +65,7 @@ def add_teachers(parser: Parser, *, metavar: str, held_out: str = "") -> None:
         type=Path,
         default=[],
         metavar=metavar,
-        help=f"learn what these networks answer too{held_out}, not the labels alone (default: in the preset taught, one"
+        help=f"learn what these networks answer too{held_out}, not the labels alone (default: in the preset full, one"
         " of the preset cell that is trained first)",
     )
     parser.add_argument(

@@ -161,7 +161,7 @@ def to_markdown(trials: Mapping[str, Trial]) -> Iterator[str]:
         for name, trial in sorted(own.items(), key=lambda item: -item[1].balanced_accuracy):
             (low, high), (rate, label) = trial.accuracy_ci95, trial.lowest_tpr
             int8 = f"{trial.int8['balanced_accuracy']:.4f}" if trial.int8 else "-"
-            differs = ", ".join(_changes(trial, "full" if whole else "cell"))
+            differs = ", ".join(_changes(trial, "blind" if whole else "cell"))
             yield (
                 f"| {name} | {trial.balanced_accuracy:.4f} | {int8} | {low:.3f} to {high:.3f} | {rate:.4f} {label}"
                 f" | {trial.parameters:,} | {trial.multiply_adds / 1e6:.1f} | {differs} |"

@@ -97,7 +97,7 @@ def test_where_nothing_is_held_out_nothing_can_choose_the_prior(refused, stage: 
 
 
 def test_every_preset_is_valid_and_the_full_one_takes_all_images() -> None:
-    assert set(PRESETS) == {"full", "cell", "portable", "taught", "quick"}
+    assert set(PRESETS) == {"full", "cell", "portable", "blind", "quick"}
     assert {name for name, preset in PRESETS.items() if preset.augmentation != Augmentation()} == {"portable"}
     assert PRESETS["full"].per_class == PRESETS["cell"].per_class == PRESETS["portable"].per_class == 0
     assert PRESETS["quick"].per_class > 0

@@ -64,7 +64,7 @@ def test_an_option_overrides_one_setting_alone(preset, option, value, place):
 @pytest.mark.parametrize("value", [True, False])
 def test_what_is_yes_or_no_can_be_said_either_way(preset, option, place, value):
     given = [f"--{'' if value else 'no-'}{option}", "--towers", "2", "--class-prior", "1", "--qat-class-prior", "1"]
-    taught = ["--teachers-weight", "0"] if preset == "taught" else []  # of blind towers nobody is
+    taught = ["--teachers-weight", "0"] if preset == "full" else []  # of blind towers nobody is
     found = settings_of(build_parser().parse_args([*FLOAT, "--preset", preset, *given, *taught]))
     assert flat(found)[place] is value
 
