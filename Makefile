@@ -49,7 +49,10 @@ BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py benchmarks/rep
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
 # How wide red cells are in the public set, in pixels of the field: the portable model is shown all fields at that size.
 red_cells_option = $(if $(filter portable,$(PRESET)),--red-cell-px 50.3)
-confidence_option = $$(test -e $(CONFIDENCE) && echo --confidence $(CONFIDENCE) || true)
+# What was cross-validated for the preset already, which serves any run of the same network and images; else none.
+known_confidence = $(wildcard $(KEPT)/$(if $(filter full,$(PRESET)),,$(PRESET)/)confidence.json)
+confidence_option = $$(if test -e $(CONFIDENCE); then echo --confidence $(CONFIDENCE); \
+	elif test -n "$(known_confidence)"; then echo --confidence $(known_confidence) --confidence-if-same; fi)
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
@@ -138,12 +141,18 @@ crossval: $(SOURCE)
 	mkdir -p $(KEPT)/crossval
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
 
-# How sure a network may be that holds nothing out itself (`make confidence PRESET=cell`, before its bundles): by the
-# answers of networks of its recipe that never saw the image's source. Runs with blind towers need no more than they left.
+# How sure a network may be that holds nothing out itself (`make confidence PRESET=cell`, before its bundles), and how
+# good its recipe is on TRAIN: by the answers of networks of that recipe that never saw the image's source. Half an hour
+# and more. Runs with blind towers need no more than they left.
 confidence: $(SOURCE)
 	$(PY) -m train crossval --int8 --splits TRAIN --data $(BUILD)/data/root --preset $(PRESET) --groups $(GROUPS) --seed $(SEED) \
 		--out $(BUILD)/crossval-train
 	$(PY) -m train confidence $(BUILD)/crossval-train --out $(CONFIDENCE)
+	if test $(PRESET) = full; then
+	  mkdir -p $(KEPT)/held-out
+	  cp $(BUILD)/crossval-train/trial.json $(SHIPPED_TRIAL)
+	  cp $(addprefix $(BUILD)/crossval-train/,crossval.md confusion.png) $(KEPT)/held-out/
+	fi
 
 # Where accuracy goes between training and device: `make attribution PRESET=full` and `PRESET=cell`. The pictures of
 # images whose label changed stay in the build folder; the data are not kept.
@@ -158,18 +167,17 @@ attribution: $(QAT)
 # package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.
 MODELS := edge_runtime/models
 KEPT := reports
+SHIPPED_TRIAL := $(KEPT)/trials/field-taught-two-towers.json
 DATA_ROOT := $(BUILD)/data/root
 GROUPS := train/facts/blood-cells-groups.csv
 
 record: $(EVALUATIONS)
-	mkdir -p $(KEPT)/test $(KEPT)/held-out
+	mkdir -p $(KEPT)/test
 	cp $(BUILD)/reports/int8.json $(KEPT)/test/seed$(SEED)-int8_qat.json
 	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
-	cp $(BUILD)/qat/held_out.json $(KEPT)/held-out/seed$(SEED)-int8_qat.json
 
 # The same of the presets `cell`, which is not in the package, and `portable`, whose int8 bundle is, as
-# `leukolite classify -m portable`. Neither holds anything out: `make record-other PRESET=portable SEED=n`,
-# `make ship-other PRESET=portable SEED=1`.
+# `leukolite classify -m portable`: `make record-other PRESET=portable SEED=n`, `make ship-other PRESET=portable SEED=1`.
 record-other: $(EVALUATIONS)
 	mkdir -p $(KEPT)/$(PRESET)/test
 	cp $(BUILD)/reports/int8.json $(KEPT)/$(PRESET)/test/seed$(SEED)-int8_qat.json
@@ -215,14 +223,15 @@ figures: $(SOURCE) latencies
 		--doubted $(KEPT)/crossval/sources.csv --trial $(KEPT)/crossval/trial.json \
 		--out $(KEPT)/subsets.md --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/test/seed*.json' --out $(KEPT)/seeds-test.md --readme README.md
-	$(PY) -m benchmarks seeds --reports '$(KEPT)/held-out/seed*.json' --out $(KEPT)/seeds-held-out.md \
-		--name held-out --readme README.md
+	$(PY) -m benchmarks trial $(SHIPPED_TRIAL) --name held-out --readme README.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/cell/test/seed*.json' --out $(KEPT)/cell/seeds-test.md \
 		--name seeds-cell --readme docs/recipe.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
 		--name seeds-portable --readme docs/recipe.md
-	$(PY) -m benchmarks seeds --reports '$(KEPT)/taught/test/seed*.json' --out $(KEPT)/taught/seeds-test.md \
-		--name seeds-taught --readme docs/recipe.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/blind/test/seed*.json' --out $(KEPT)/blind/seeds-test.md \
+		--name seeds-blind --readme docs/recipe.md
+	$(PY) -m benchmarks seeds --reports '$(KEPT)/blind/held-out/seed*.json' --out $(KEPT)/blind/seeds-held-out.md \
+		--name held-out-blind --readme docs/recipe.md
 	$(PY) -m benchmarks seeds --reports '$(KEPT)/portable/test/seed*.json' --out $(KEPT)/portable/seeds-test.md \
 		--name seeds-portable --readme $(MODELS)/portable/MODEL_CARD.md
 	$(PY) -m benchmarks subsets --report $(KEPT)/cell/test/seed1-int8_qat.json --groups $(GROUPS) \

@@ -38,6 +38,9 @@ def build_parser() -> Parser:
         "--confidence", metavar="FILE.json", help="temperature and threshold, of `train confidence` (default: none)"
     )
     parser.add_argument(
+        "--confidence-if-same", action="store_true", help="pass over a --confidence of another network or other images"
+    )
+    parser.add_argument(
         "--sign-with", type=Path, metavar="KEY.pem", help="sign what is written with this private key (extra `sign`)"
     )
     parser.add_argument(
@@ -63,8 +66,9 @@ def _check_given(args: argparse.Namespace) -> None:
 def _convert(args: argparse.Namespace) -> int:
     """Convert, and print a table."""
     _check_given(args)
-    from convert.config import Settings
+    from convert.config import BUNDLE_NAMES, Settings
     from convert.signing import signer
+    from edge_runtime.card import load_card
 
     sign = signer(args.sign_with) if args.sign_with else None  # so that a useless key is told before the work
     settings = Settings(
@@ -72,6 +76,7 @@ def _convert(args: argparse.Namespace) -> int:
         split=args.split,
         groups=args.groups,
         confidence=args.confidence,
+        confidence_if_same=args.confidence_if_same,
         red_cell_px=args.red_cell_px,
     )
     note(PROG, "converts both networks to five variants and measures each: one to three minutes")
@@ -82,6 +87,8 @@ def _convert(args: argparse.Namespace) -> int:
         variants = convert(args.float, args.qat, args.out, settings=settings)
         if sign is not None:
             sign(args.out)
+    if "confidence" not in load_card(args.out / BUNDLE_NAMES["int8_qat"]).training:
+        note(PROG, "no temperature, no threshold: these label every picture that is fit for it (docs/refusals.md)")
     sys.stdout.write(to_markdown(variants))
     return DONE
 

@@ -31,10 +31,11 @@ class Confidence:
         )
 
 
-def read_confidence(path: str | None, *, run: Mapping[str, Any]) -> Confidence:
+def read_confidence(path: str | None, *, run: Mapping[str, Any], if_same: bool = False) -> Confidence:
     """What a file says for the network of a run.json; nothing is changed without a file.
 
-    Raises LeukoliteError when it is no such file, or of another network, other labels or other images.
+    Raises LeukoliteError when it is no such file, or of another network, other labels or other images: with `if_same`
+    that is as if there were none.
     """
     if path is None:
         return Confidence()
@@ -54,6 +55,8 @@ def read_confidence(path: str | None, *, run: Mapping[str, Any]) -> Confidence:
         others = [name for name, value in own.items() if fields[name] != value]
     except (KeyError, TypeError, ValueError) as error:
         raise _refused(path, reason(error)) from error
+    if others and if_same:
+        return Confidence()
     if others:
         raise _refused(path, f"one of another network or other images (its {' and '.join(others)} differ)")
     return found

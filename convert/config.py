@@ -27,7 +27,8 @@ TEMPERATURE = 1.0  # and nothing divides its logits
 class Settings:
     """What to measure a bundle on for the figures in its card, and how many images of TRAIN a class calibrate int8.
 
-    `confidence` is the file of `python -m train confidence` with the temperature and the threshold.
+    `confidence` is the file of `python -m train confidence` with the temperature and the threshold; with
+    `confidence_if_same`, one of another network or other images is passed over.
     `red_cell_px` goes into the card of a cell view as it is: the diameter of the red cells that it was trained with.
     """
 
@@ -37,4 +38,5 @@ class Settings:
     calibration_per_class: int = 50
     calibration_seed: int = 1
     confidence: str | None = None
+    confidence_if_same: bool = False
     red_cell_px: float = 0.0

@@ -29,7 +29,7 @@ def convert(float_run: Path, qat_run: Path, out: Path, *, settings: Settings) ->
     all of that before anything is converted.
     """
     first, second = read_pair(float_run, qat_run)
-    confidence = read_confidence(settings.confidence, run=second)
+    confidence = read_confidence(settings.confidence, run=second, if_same=settings.confidence_if_same)
     shown = input_of(first["settings"]["network"], red_cell_px=settings.red_cell_px)
     calibration = choose(shown.seen, settings=settings)
     check_folder(out)

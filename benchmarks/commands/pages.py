@@ -39,6 +39,12 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     parts.add_argument("--readme", metavar="FILE", help="update its figure `subsets`")
     parts.set_defaults(call=_subsets)
 
+    trial = commands.add_parser("trial", help="a sentence on a cross-validation")
+    trial.add_argument("trial", metavar="FILE.json", help="the trial.json of `train crossval`")
+    trial.add_argument("--readme", metavar="FILE", help="update its figure of this --name")
+    trial.add_argument("--name", default="trial", help="of the figure in that page (default: trial)")
+    trial.set_defaults(call=_trial)
+
     figure = commands.add_parser("figure", help="put a Markdown file between the markers of a page")
     figure.add_argument("--name", required=True, help="of the figure, as the markers have it")
     figure.add_argument("--markdown", required=True, type=Path, metavar="FILE.md", help="as `train compare` writes it")
@@ -96,6 +102,14 @@ def _subsets(args: argparse.Namespace) -> int:
     text = (subsets.describe_trial(args.trial) if args.trial else "") + text
     write_atomic(args.out, [text.encode()])
     publish(text, page=args.readme, name="subsets")
+    return DONE
+
+
+def _trial(args: argparse.Namespace) -> int:
+    """Tell of a cross-validation."""
+    from benchmarks import subsets
+
+    publish(subsets.describe_trial(args.trial), page=args.readme, name=args.name)
     return DONE
 
 

@@ -119,6 +119,13 @@ def test_a_trial_says_what_int8_gave(tmp_path):
     assert "Fine-tuned for int8: balanced accuracy 0.8751, 98.77% of labels as before." in text
 
 
+def test_a_trial_says_whom_its_networks_were_taught_by(tmp_path):
+    settings = TRIAL["settings"] | {"distillation": {"teachers_weight": 0.5, "teacher": "cell"}}
+    (tmp_path / "trial.json").write_text(json.dumps(TRIAL | {"settings": settings}))
+    said = subsets.describe_trial(tmp_path / "trial.json")
+    assert "(crops of 64 px, taught by a network of the preset cell of its own fold, 4,000 weights, seed 3)" in said
+
+
 @pytest.mark.parametrize("lacking", TRIAL)
 def test_what_is_no_trial_is_refused(tmp_path, lacking):
     (tmp_path / "trial.json").write_text(json.dumps({name: value for name, value in TRIAL.items() if name != lacking}))

@@ -62,6 +62,15 @@ def test_a_file_of_something_else_is_refused(change, says, fitted, run, tmp_path
         return
     with refused(f"the temperature and threshold of this network at .*{says}"):
         read_confidence(str(path), run=run)
+    if says.endswith("differ"):  # of something else, and not no such file
+        assert read_confidence(str(path), run=run, if_same=True) == Confidence()
+    else:
+        with refused(says):
+            read_confidence(str(path), run=run, if_same=True)
+
+
+def test_a_file_of_the_same_is_taken_if_same(fitted, run):
+    assert read_confidence(str(fitted), run=run, if_same=True) == read_confidence(str(fitted), run=run)
 
 
 def test_a_bundle_has_the_temperature_in_its_graph_and_the_rest_in_its_card(
