@@ -180,7 +180,7 @@ class Settings:
             raise LeukoliteError(
                 expected="a strength of the class prior",
                 found="that it be chosen by held-out cells, where no tower is blind to any",
-                remedy="give --class-prior and --qat-class-prior a number, or leave out --no-blind",
+                remedy="give --class-prior and --qat-class-prior a number, or choose --preset blind",
             )
         if self.network.blind and self.distillation.teachers_weight:
             raise LeukoliteError(

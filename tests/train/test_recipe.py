@@ -14,7 +14,8 @@ def test_without_options_the_preset_holds():
 
 
 def test_a_prior_may_be_left_to_the_run() -> None:
-    chosen = settings_of(build_parser().parse_args([*FLOAT, "--class-prior", "chosen", "--qat-class-prior", "chosen"]))
+    left = ["--preset", "blind", "--class-prior", "chosen", "--qat-class-prior", "chosen"]
+    chosen = settings_of(build_parser().parse_args([*FLOAT, *left]))
     assert (chosen.float_stage.class_prior, chosen.qat_stage.class_prior) == (None, None)
     given = settings_of(build_parser().parse_args([*FLOAT, "--class-prior", "0.5", "--crop", "64", "--dropout", "0"]))
     assert given.float_stage.class_prior == 0.5
@@ -102,4 +103,4 @@ def test_teachers_have_half_of_the_say_unless_told_otherwise():
 @pytest.mark.parametrize("option", ["--teachers-weight", "--temperature"])
 def test_without_teachers_there_is_nothing_to_say_of_them(refused, option):
     with refused("--teachers beside"):
-        settings_of(build_parser().parse_args([*FLOAT, option, "1"]))
+        settings_of(build_parser().parse_args([*FLOAT, "--preset", "cell", option, "1"]))
