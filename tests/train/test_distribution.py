@@ -193,7 +193,20 @@ def test_other_errors_are_left_alone(begun_anew, error):
 
 # Whole runs.
 
-OPTIONS = ["--towers", "2", "--widths", "4,6", "--epochs", "2", "--batch-size", "8", "--class-prior", "1"]
+OPTIONS = [
+    "--preset",
+    "blind",
+    "--towers",
+    "2",
+    "--widths",
+    "4,6",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "8",
+    "--class-prior",
+    "1",
+]
 OPTIONS += ["--seed", "3", "--checkpoint-every", "1"]
 
 
