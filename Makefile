@@ -49,14 +49,16 @@ BENCH_CODE := $(wildcard benchmarks/*.py benchmarks/commands/*.py benchmarks/rep
 groups_option = $$(test -e $(BUILD)/data/groups.csv && echo --groups $(BUILD)/data/groups.csv || true)
 # How wide red cells are in the public set, in pixels of the field: the portable model is shown all fields at that size.
 red_cells_option = $(if $(filter portable,$(PRESET)),--red-cell-px 50.3)
-# What was cross-validated for the preset already, which serves any run of the same network and images; else none.
-known_confidence = $(wildcard $(KEPT)/$(if $(filter full,$(PRESET)),,$(PRESET)/)confidence.json)
-confidence_option = $$(if test -e $(CONFIDENCE); then echo --confidence $(CONFIDENCE); \
-	elif test -n "$(known_confidence)"; then echo --confidence $(known_confidence) --confidence-if-same; fi)
+# How sure a model may be: what the run has of its own, or what is kept of the preset's recipe; if of the same network
+# and images, else nothing. A folder of its own for each view but the shipped one's.
+KEPT := reports
+kept_of = $(KEPT)$(if $(filter full,$(PRESET)),,/$(PRESET))
+confidence_option = $$(for each in $(CONFIDENCE) $(kept_of)/confidence.json; do \
+	if test -e $$each; then echo --confidence $$each --confidence-if-same; break; fi; done)
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt peers confidence always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt peers confidence record-confidence always
 
 run: report
 	@echo "report: $(SUMMARY) (accuracy), $(REPORT) (latency)"
@@ -104,7 +106,7 @@ $(BUILD)/chosen/%: always
 	@mkdir -p $(@D)
 	echo '$($*)' | cmp -s - $@ || echo '$($*)' > $@
 
-$(SUMS): $(QAT) $(CONVERT_CODE) $(BUILD)/chosen/SPLIT
+$(SUMS): $(QAT) $(CONVERT_CODE) $(BUILD)/chosen/SPLIT $(wildcard $(CONFIDENCE))
 	@echo "== convert"
 	if test -e $(BUILD)/qat/held_out_logits.npz; then $(PY) -m train confidence $(BUILD)/qat --out $(CONFIDENCE); fi
 	$(PY) -m convert --float $(BUILD)/float --qat $(BUILD)/qat --data $(BUILD)/data/root --split $(SPLIT) \
@@ -142,34 +144,34 @@ crossval: $(SOURCE)
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
 
 # How sure a network may be that holds nothing out itself (`make confidence PRESET=cell`, before its bundles), and how
-# good its recipe is on TRAIN: by the answers of networks of that recipe that never saw the image's source. Half an hour
-# and more. Runs with blind towers need no more than they left.
+# good its recipe is on TRAIN: by the answers of networks of that recipe that never saw the image's source. It takes as long
+# as four runs. Runs with blind towers need no more than they left.
 confidence: $(SOURCE)
-	$(PY) -m train crossval --int8 --splits TRAIN --data $(BUILD)/data/root --preset $(PRESET) --groups $(GROUPS) --seed $(SEED) \
+	$(PY) -m train crossval --int8 --splits TRAIN --data $(BUILD)/data/root --preset $(PRESET) $(groups_option) --seed $(SEED) \
 		--out $(BUILD)/crossval-train
 	$(PY) -m train confidence $(BUILD)/crossval-train --out $(CONFIDENCE)
-	if test $(PRESET) = full; then
-	  mkdir -p $(KEPT)/held-out
-	  cp $(BUILD)/crossval-train/trial.json $(SHIPPED_TRIAL)
-	  cp $(addprefix $(BUILD)/crossval-train/,crossval.md confusion.png) $(KEPT)/held-out/
-	fi
 
 # Where accuracy goes between training and device: `make attribution PRESET=full` and `PRESET=cell`. The pictures of
 # images whose label changed stay in the build folder; the data are not kept.
-VIEW = $(if $(filter cell,$(PRESET)),cell,field)
+VIEW = $(if $(filter full,$(PRESET)),field,$(PRESET))
 attribution: $(QAT)
 	$(PY) -m convert attribute --float $(BUILD)/float --qat $(BUILD)/qat --data $(DATA_ROOT) --split $(SPLIT) \
 		--groups $(GROUPS) --out $(BUILD)/attribution
 	mkdir -p $(KEPT)/attribution/$(VIEW)
 	cd $(BUILD)/attribution && cp attribution.json attribution.md layers.json layers.md layers.png $(CURDIR)/$(KEPT)/attribution/$(VIEW)/
 
-# For a release. `make record SEED=n` keeps the reports of a seed in reports/, `make ship SEED=n` its bundles in the
+# For a release. `make record-confidence` keeps what `make confidence` found, `make record SEED=n` the reports of a seed in reports/, `make ship SEED=n` its bundles in the
 # package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.
 MODELS := edge_runtime/models
-KEPT := reports
 SHIPPED_TRIAL := $(KEPT)/trials/field-taught-two-towers.json
 DATA_ROOT := $(BUILD)/data/root
 GROUPS := train/facts/blood-cells-groups.csv
+
+record-confidence: $(CONFIDENCE)
+	mkdir -p $(kept_of)/held-out
+	cp $(CONFIDENCE) $(kept_of)/
+	cp $(addprefix $(BUILD)/crossval-train/,crossval.md confusion.png) $(kept_of)/held-out/
+	if test $(PRESET) = full; then cp $(BUILD)/crossval-train/trial.json $(SHIPPED_TRIAL); fi
 
 record: $(EVALUATIONS)
 	mkdir -p $(KEPT)/test
@@ -188,7 +190,6 @@ ship-other: $(SUMS)
 	cp $(INT8) $(FLOAT32) $(KEPT)/$(PRESET)/bundles/
 	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(KEPT)/$(PRESET)/bundles/SHA256SUMS
 	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/$(PRESET)/
-	! test -e $(CONFIDENCE) || cp $(CONFIDENCE) $(KEPT)/$(PRESET)/
 	if test $(PRESET) = portable; then
 	  mkdir -p $(MODELS)/portable
 	  cp $(INT8) $(MODELS)/portable/
@@ -200,7 +201,7 @@ ship: $(SUMS)
 	mkdir -p $(MODELS) $(KEPT)/run/float $(KEPT)/run/qat
 	cp $(INT8) $(FLOAT32) $(MODELS)/
 	grep -E ' leukolite-(int8|float32)[.]tflite$$' $(SUMS) > $(MODELS)/SHA256SUMS
-	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(CONFIDENCE) $(KEPT)/
+	cp $(addprefix $(BUILD)/bundles/,variants.json variants.md calibration.json) $(KEPT)/
 	for stage in float qat; do
 	  rm -rf $(KEPT)/run/$$stage/model
 	  cp -r $(addprefix $(BUILD)/$$stage/,run.json model) $(KEPT)/run/$$stage/

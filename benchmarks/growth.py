@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from benchmarks.memory import ARRAYS, COMPARED_FROM, Measurement, Naive, Report
+from benchmarks.memory import ARRAYS, COMPARED_FROM, OPTIONS, Measurement, Naive, Report
 from edge_runtime.figures import new_figure, to_png
 from edge_runtime.files import write_atomic
 from edge_runtime.markdown import table
@@ -92,7 +92,7 @@ def _remarks(report: Report) -> Iterator[str]:
         )
     yield (
         f"Resident memory in MB of 10^6 bytes; generated smears, decoded to {width} x {height}; options of"
-        f" `python -m train float`: {' '.join(('--epochs 1', *report.options))}."
+        f" `python -m train float`: {' '.join((*OPTIONS, *report.options))}."
     )
     yield "The arrays are held by a process that has TensorFlow loaded and does not train, which would come on top."
     if _computed(report):

@@ -20,6 +20,7 @@ from edge_runtime.files import read_json, write_json
 from edge_runtime.provenance import collect
 
 SCHEMA_VERSION = 1
+OPTIONS = ("--preset", "blind", "--epochs", "1")  # of the training; without a teacher, which is another training
 PACKAGES = ("leukolite", "tensorflow", "tf-keras", "numpy", "pillow")
 CLASSES = 4  # of the smears
 ARRAYS = ("uint8", "float32")
@@ -151,7 +152,7 @@ def _measure(count: int, settings: Settings, tell: Callable[[str], None]) -> Mea
     started = time.time()
     with tempfile.TemporaryDirectory(dir=settings.work_dir.absolute(), prefix="run-") as folder:
         run = Path(folder) / "run"
-        command = ["train", "float", "--data", str(data), "--out", str(run), "--epochs", "1", *settings.options]
+        command = ["train", "float", "--data", str(data), "--out", str(run), *OPTIONS, *settings.options]
         peak_mb, samples = watch(command, every_s=settings.sample_every_s)
         epoch = read_history(run / "history.csv")[-1]
         network = read_json(run / "run.json", what="the run.json of a training")["settings"]["network"]

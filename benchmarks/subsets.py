@@ -141,8 +141,9 @@ def describe_trial(path: str | os.PathLike[str]) -> str:
             else ""
         )
         view = f"crops of {network['crop_px']} px" if network["crop_px"] else "whole fields"
-        teacher = trial["settings"].get("distillation", {}).get("teacher")
-        view += f", taught by a network of the preset {teacher} of its own fold" if teacher else ""
+        taught = trial["settings"].get("distillation", {})
+        if taught.get("teachers_weight") and taught.get("teacher"):
+            view += f", taught by a network of the preset {taught['teacher']} of its own fold"
         return (
             f"Cross-validated over {trial['splits']}, {trial['n']:,} images in {trial['n_groups']} groups of source"
             f" cells, {trial['folds']} folds, each group answered once by networks that never saw it ({view},"

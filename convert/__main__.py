@@ -87,7 +87,7 @@ def _convert(args: argparse.Namespace) -> int:
         variants = convert(args.float, args.qat, args.out, settings=settings)
         if sign is not None:
             sign(args.out)
-    if "confidence" not in load_card(args.out / BUNDLE_NAMES["int8_qat"]).training:
+    if load_card(args.out / BUNDLE_NAMES["int8_qat"]).training["confidence"] is None:
         note(PROG, "no temperature, no threshold: these label every picture that is fit for it (docs/refusals.md)")
     sys.stdout.write(to_markdown(variants))
     return DONE

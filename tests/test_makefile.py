@@ -61,3 +61,18 @@ def test_other_choices_are_not_taken_for_done(asked):
     assert "-m convert" in converted
     assert all("--split TRAIN" in line for line in (converted, *evaluated))
     assert len(asked("POLICY=strict.toml", "SPLIT=TRAIN")) == 1
+
+
+def test_what_is_known_of_confidence_is_given_to_the_conversion(asked, tmp_path):
+    def given(*variables):
+        (converted,) = [line for line in asked(*variables) if "-m convert" in line]
+        return [part for part in converted.split() if "confidence" in part]
+
+    kept, own = Path("reports/confidence.json"), Path("build/full-seed1/confidence.json")
+    assert given() == []
+    (tmp_path / kept).parent.mkdir()
+    (tmp_path / kept).touch()
+    assert given("SPLIT=TRAIN") == ["--confidence", str(kept), "--confidence-if-same"]
+    assert given("PRESET=portable") == []
+    (tmp_path / own).touch()  # newer than the bundles
+    assert given("SPLIT=TRAIN") == ["--confidence", str(own), "--confidence-if-same"]

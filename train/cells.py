@@ -209,7 +209,9 @@ def _source_share(classes: Indices, origins: Sequence[Origin], *, labels: Sequen
     if min(sources) == 0:
         lacking = labels[sources.index(0)]
         raise LeukoliteError(
-            expected="a readable image of each class", found=f"none of {lacking}", remedy="replace its files"
+            expected="of each class an image that can be read and, in the cell view, shows a stained cell",
+            found=f"none of {lacking}",
+            remedy="replace its files, or choose a preset that looks at whole fields and has no teacher, as blind",
         )
     return np.array(sources) / sum(sources)
 

@@ -97,7 +97,7 @@ def fit(runs: Sequence[Path], *, coverage: float = COVERAGE) -> Confidence:
     Args:
         runs: `train qat` with blind towers, or `train crossval --int8 --splits TRAIN`. Further ones are of the same
             recipe with blind towers and other seeds; they only serve to say what the mean of towers would ask for,
-            since the shipped network answers with that and one blind tower is judged.
+            since such a network answers with that and one blind tower is judged.
         coverage: share of the held-out images, by `Answers.shares`, that are to be answered, above 0 to 1.
 
     Raises LeukoliteError when a directory holds no such answers, is of other images, or of another split.

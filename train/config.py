@@ -1,4 +1,4 @@
-"""What a training run can be told, with the defaults of the shipped recipe (docs/recipe.md says how it was chosen)."""
+"""What a training run can be told, and the recipes by name (docs/recipe.md says how they were chosen)."""
 
 from dataclasses import dataclass, field, replace
 
@@ -186,7 +186,7 @@ class Settings:
             raise LeukoliteError(
                 expected="towers that are blind to nothing, where there are teachers",
                 found="blind ones, which would be judged by cells that their teachers learned from",
-                remedy="give --no-blind, or leave out --teachers and give --teachers-weight 0",
+                remedy="choose --preset blind for them, without --teachers, or give --no-blind",
             )
 
 
@@ -198,8 +198,8 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         )
 
 
-# A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with an
-# eighth of the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
+# A crop around the main cell, the colour of the light taken out of it: better on cells it never saw, with a third of
+# the weights. One tower learns from every source cell: how good that is, `python -m train crossval`
 # says (docs/recipe.md, and why it is not shipped).
 _CELL = Settings(
     network=NetworkSettings(

@@ -36,7 +36,7 @@ def measure_run(data: str, run: Path, out: Path, *, groups: str | None, tell: Te
         raise LeukoliteError(
             expected=f"a run of blind towers at {show(run)}",
             found="one that holds nothing out",
-            remedy="train one with --blind and at least two --towers",
+            remedy="train one with --preset blind",
         )
     split = Split.from_inputs(facts.get("inputs", {}))
     cells, _ = load_cells(data, settings=settings, groups=groups, tell=tell, split=split)

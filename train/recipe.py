@@ -44,7 +44,7 @@ def add_recipe(parser: Parser) -> None:
     parser.add_argument(
         "--blind",
         action=argparse.BooleanOptionalAction,
-        help="blind each tower to one part of the sources, to judge by it; or let all learn from everything",
+        help="blind each tower to one part of the sources, to judge by it (--preset blind), or let all learn from all",
     )
     parser.add_argument("--dropout", type=float)
     parser.add_argument(

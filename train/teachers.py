@@ -55,7 +55,7 @@ def read_teachers(
         raise LeukoliteError(
             expected="training on one machine, where there are teachers",
             found=f"{workers} workers",
-            remedy="leave out --strategy multiworker, or --teachers and choose a preset that has none, as blind",
+            remedy="leave out --strategy multiworker, or --teachers, and choose a preset without one, as blind",
         )
     if how.teachers_weight and not directories:
         raise LeukoliteError(

@@ -1,5 +1,6 @@
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,7 @@ def test_seeds_writes_its_files_and_the_readme(evaluation, readme, tmp_path, cap
         ["error-rates", "--noise", "/no/such", "--out", "x.json"],
         ["summary", "--int8", "/no", "--float32", "/no", "--verdict", "/no", "--results", "/no", "--out", "x"],
         ["seeds", "--reports", "/no/*.json", "--out", "x.md"],
+        ["trial", "/no/trial.json"],
     ],
 )
 def test_bad_input_is_one_line(argv, capsys, tmp_path, monkeypatch):
@@ -94,6 +96,14 @@ def test_bad_input_is_one_line(argv, capsys, tmp_path, monkeypatch):
     assert main(argv) == 2
     one_error(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sentence_on_a_cross_validation_stands_on_the_page(readme, capsys):
+    trial = Path(__file__).parents[2] / "reports" / "crossval" / "trial.json"
+    assert main(["trial", str(trial), "--name", "seeds", "--readme", str(readme)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Cross-validated over TEST+TRAIN, 12,444 images in 313 groups of source cells")
+    assert said.strip() in readme.read_text()
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])

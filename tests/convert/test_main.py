@@ -43,6 +43,7 @@ def test_command_writes_what_the_library_does_in_another_process(runs, smear_roo
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "no temperature, no threshold: these label every picture" in done.stderr
     assert done.stdout == (tmp_path / "out" / "variants.md").read_text()
     assert [line.split()[1] for line in done.stdout.splitlines()[2:7]] == list(BUNDLE_NAMES)
     for name in ("SHA256SUMS", "calibration.json", *BUNDLE_NAMES.values()):

@@ -96,7 +96,19 @@ def test_what_needs_held_out_cells_refuses_it_in_one_line(sighted, smear_root, t
 
 
 def test_the_command_says_that_nothing_is_held_out(smear_root, tmp_path, capsys):
-    options = ["--widths", "4,6", "--towers", "1", "--no-blind", "--epochs", "1", "--class-prior", "1"]
+    options = [
+        "--preset",
+        "blind",
+        "--widths",
+        "4,6",
+        "--towers",
+        "1",
+        "--no-blind",
+        "--epochs",
+        "1",
+        "--class-prior",
+        "1",
+    ]
     given = [*options, "--qat-class-prior", "1", "--field", "32x24", "--crop", "0"]
     assert main(["float", "--data", str(smear_root), "--out", str(tmp_path / "run"), *given]) == 0
     assert "nothing held out; `python -m train crossval` judges the recipe" in capsys.readouterr().out

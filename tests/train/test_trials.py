@@ -11,7 +11,7 @@ from train.config import PRESETS, Augmentation, Distillation
 from train.rundir import to_plain
 from train.trials import Trial
 
-RUNS = Path(__file__).parents[2] / "reports" / "run"
+REPORTS = Path(__file__).parents[2] / "reports"
 
 
 def trial(**changes):
@@ -123,8 +123,8 @@ def test_what_is_no_trial_is_refused(tmp_path, refused, text):
 
 
 def test_a_run_of_blind_towers_is_a_trial_of_whole_fields(tmp_path, refused):
-    """The shipped one's: its own report says the same of it."""
-    path = RUNS / "float" / "run.json"
+    """What was shipped before the taught ones: its own report says the same of it."""
+    path = REPORTS / "blind" / "run.json"
     found, run = trials.read(path), read_json(path, what="run")
     assert (found.folds, found.int8) == (run["settings"]["network"]["towers"], None)
     assert found.balanced_accuracy == run["operating_point"]["balanced_accuracy"]

@@ -10,7 +10,13 @@ from train.commands import start
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register these commands."""
     strength = commands.add_parser("strength", help="how strongly to take the class prior out, by several runs")
-    strength.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of one stage")
+    strength.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="run directories of one stage, of --preset blind",
+    )
     strength.set_defaults(call=_strength)
 
     sure = commands.add_parser(

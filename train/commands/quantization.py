@@ -11,14 +11,16 @@ from train.course import add_data
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Register these commands."""
     worth = commands.add_parser("compare", help="what QAT is worth over post-training quantisation, on held-out TRAIN")
-    worth.add_argument("runs", nargs="+", type=Path, metavar="QAT_RUN", help="run directories of `train qat`")
+    worth.add_argument("runs", nargs="+", type=Path, metavar="QAT_RUN", help="of `train qat`, of --preset blind")
     worth.add_argument("--out", type=Path, metavar="FILE.json")
     worth.add_argument("--markdown", type=Path, metavar="FILE.md")
     worth.set_defaults(call=_compare)
 
     effect = commands.add_parser("effect", help="what quantising each layer alone changes, on held-out TRAIN images")
     add_data(effect)
-    effect.add_argument("--run", required=True, type=Path, metavar="RUN", help="run directory of the float network")
+    effect.add_argument(
+        "--run", required=True, type=Path, metavar="RUN", help="of the float network, of --preset blind"
+    )
     effect.add_argument("--out", required=True, type=Path, metavar="DIR")
     effect.set_defaults(call=_effect)
 

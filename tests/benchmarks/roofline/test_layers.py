@@ -10,6 +10,8 @@ from edge_runtime.card import read_model
 from edge_runtime.classifier import SHIPPED_MODEL
 from edge_runtime.graph import read_graph
 
+TOWERS = 2  # of the shipped model
+
 
 def test_layers_are_called_by_their_shapes():
     content = Chain(8, 3).space_to_depth(2).convolution(5, stride=2).depthwise().pool().head(4).finish()
@@ -24,12 +26,12 @@ def test_the_layers_of_towers_are_one_and_add_up_to_the_network():
     content = read_model(SHIPPED_MODEL)
     found = layers(content)
     assert sum(layer.times for layer in found) == len(read_graph(content).operators)
-    assert max(layer.times for layer in found) == 5
+    assert max(layer.times for layer in found) == TOWERS
     assert sum(layer.times * layer.work.multiply_adds for layer in found) == multiply_adds(content)
     for layer in found:
         invoker(layer.content, name=layer.name)()
         assert describe(read_graph(layer.content).operators[0]) == layer.name
-    assert sum(len(layer.content) for layer in found) < len(content) / 2
+    assert sum(len(layer.content) for layer in found) < len(content)
 
 
 @pytest.mark.parametrize(
