@@ -92,7 +92,8 @@ def cross_validate(
         taught = _of_fold(teachers, fold)
         train_on(learned, runs[0], data=data, groups=groups, settings=settings, call=own, teachers=taught)
         for tuned in runs[1:]:
-            train_qat_on(learned, runs[0], tuned, data=data, groups=groups, call=_as_far_as_done(call, tuned))
+            again = _as_far_as_done(call, tuned)
+            train_qat_on(learned, runs[0], tuned, data=data, groups=groups, call=again, own=settings.qat_stage)
         held_out = np.flatnonzero(cells.folds == fold)
         for run, own_answers in zip(runs, answers, strict=True):
             own_answers[held_out] = _answer(run, cells, held_out, settings=settings)

@@ -104,8 +104,16 @@ def _begun_with(path: Path) -> dict[str, Any]:
     """What a run was begun with; of settings that its version did not know, their defaults."""
     before: dict[str, Any] = read_json(path, what="the settings of a run")
     with contextlib.suppress(LeukoliteError):  # of a version whose settings differ: the refusal names them
-        before = {**before, "settings": to_plain(settings_from(before))}
+        before = {**before, "settings": settings_of_stage(before.get("stage", ""), settings_from(before))}
     return before
+
+
+def settings_of_stage(stage: str, settings: Settings) -> dict[str, Any]:
+    """What makes the run of a stage another one, as JSON holds it: how it is fine-tuned later does not a float run."""
+    plain = to_plain(settings)
+    if stage == "float":
+        del plain["qat_stage"]
+    return plain
 
 
 def discard_checkpoints(directory: Path) -> None:

@@ -264,7 +264,7 @@ def _identity(stage: str, settings: Settings, cells: Cells) -> dict[str, Any]:
     """What checkpoints belong to. With other folds, towers would be held out on what they were trained on."""
     return {
         "stage": stage,
-        "settings": rundir.to_plain(settings),
+        "settings": rundir.settings_of_stage(stage, settings),
         "data": cells.digest,
         "folds_sha256": rundir.folds_digest(cells),
     }
