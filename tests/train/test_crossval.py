@@ -180,12 +180,14 @@ def test_the_folds_that_are_left_have_images_without_a_cell_as_well(found, tmp_p
 def test_int8_networks_answer_beside_the_float_ones(found, out, smear_root, tmp_path):
     for fold in range(FOLDS):
         shutil.copytree(out / f"fold{fold}", tmp_path / f"fold{fold}")
-    both = cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=SETTINGS, call=Call(tell=print), int8=True)
+    tuned = replace(SETTINGS, qat_stage=replace(SETTINGS.qat_stage, learning_rate=3e-5))
+    both = cross_validate(str(smear_root), tmp_path, folds=FOLDS, settings=tuned, call=Call(tell=print), int8=True)
     assert both.probabilities == pytest.approx(found.probabilities, abs=1e-6)  # no float fold is trained again
     report = load_report(tmp_path / crossval.INT8_REPORT_NAME)
     assert (report.n, report.model["variant"], report.accuracy) == (found.report.n, "int8_qat", both.int8.accuracy)
     learned = json.loads((tmp_path / "fold0-int8" / "run.json").read_text())
     assert learned["data"] == json.loads((tmp_path / "fold0" / "run.json").read_text())["data"]
+    assert learned["settings"]["qat_stage"]["learning_rate"] == 3e-5  # what is asked for, not what the fold foresaw
     labels = [{row.path: row.predicted for row in each.predictions} for each in (both.report, both.int8)]
     same = np.mean([labels[0][path] == labels[1][path] for path in labels[0]])
     assert both.agreement == pytest.approx(same)

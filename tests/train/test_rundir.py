@@ -49,11 +49,26 @@ def test_a_run_that_was_begun_before_there_were_some_settings_is_gone_on_with(tm
         (tmp_path / "run.json").write_text("{}")
     else:
         (tmp_path / "checkpoints").mkdir()
-    other = {**IDENTITY, "settings": rundir.to_plain(AUGMENTED)}
+    other = {**IDENTITY, "settings": rundir.settings_of_stage("float", AUGMENTED)}
     with refused("got settings.augmentation.flips False, not True, settings.augmentation.stain 0.0, not 0.2, "):
         rundir.prepare(tmp_path, identity=other, resume=True)
-    now = {**IDENTITY, "settings": rundir.to_plain(SETTINGS)}
+    now = {**IDENTITY, "settings": rundir.settings_of_stage("float", SETTINGS)}
     assert rundir.prepare(tmp_path, identity=now, resume=True) == (ending == "finished")
+
+
+def test_a_float_run_is_the_same_whatever_its_fine_tuning(tmp_path, refused):
+    tuned = replace(SETTINGS, qat_stage=replace(SETTINGS.qat_stage, learning_rate=0.5))
+
+    def identity(stage, settings):
+        return {**IDENTITY, "stage": stage, "settings": rundir.settings_of_stage(stage, settings)}
+
+    for stage, older in (("float", rundir.to_plain(SETTINGS)), ("qat", rundir.to_plain(SETTINGS))):
+        rundir.prepare(tmp_path / stage, identity={**IDENTITY, "stage": stage, "settings": older}, resume=None)
+        (tmp_path / stage / "run.json").write_text("{}")
+        assert rundir.prepare(tmp_path / stage, identity=identity(stage, SETTINGS), resume=True)
+    assert rundir.prepare(tmp_path / "float", identity=identity("float", tuned), resume=True)
+    with refused("settings.qat_stage.learning_rate"):
+        rundir.prepare(tmp_path / "qat", identity=identity("qat", tuned), resume=True)
 
 
 def test_plain_settings_are_what_json_gives_back():
