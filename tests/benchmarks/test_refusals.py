@@ -153,7 +153,9 @@ def test_page_shows_what_was_measured():
     missed = list(shortfalls(found))
     assert all(re.fullmatch(r"(field|cell) view: held-out ECE 0\.03\d\d, above 0\.03", line) for line in missed), missed
     # Above the bound by less than chance alone would put it there; the page says so.
-    assert all(each.held_out["ece"]["after"]["by_cell"] < each.held_out["ece_if_exact"]["one_in_twenty"] for each in subjects)
+    assert all(
+        each.held_out["ece"]["after"]["by_cell"] < each.held_out["ece_if_exact"]["one_in_twenty"] for each in subjects
+    )
 
 
 def test_files_of_something_else_are_refused_before_the_work(tmp_path, refused):

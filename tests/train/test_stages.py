@@ -114,11 +114,16 @@ def test_settings_json_says_what_the_checkpoints_belong_to(runs):
     run = run_json(runs[0])
     assert floats == {
         "stage": "float",
-        "settings": run["settings"],
+        "settings": {name: value for name, value in run["settings"].items() if name != "qat_stage"},
         "data": run["data"]["sha256"],
         "folds_sha256": run["data"]["folds_sha256"],
     }
-    assert qat == {**floats, "stage": "qat", "starts_from_sha256": run_json(runs[1])["starts_from_sha256"]}
+    assert qat == {
+        **floats,
+        "stage": "qat",
+        "settings": run["settings"],
+        "starts_from_sha256": run_json(runs[1])["starts_from_sha256"],
+    }
 
 
 def test_untrained_int8_answers_are_kept_beside_the_trained_ones(runs):
