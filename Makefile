@@ -58,7 +58,7 @@ confidence_option = $$(for each in $(CONFIDENCE) $(kept_of)/confidence.json; do 
 policy = $(if $(POLICY),--policy $(POLICY),$(if $(filter quick,$(PRESET)),--policy $(REHEARSAL),$$(grep -q '"rehearsal": true' $(SOURCE) && echo --policy $(REHEARSAL) || true)))
 gate_options = --candidate $(BUILD)/reports/int8.json --reference $(BUILD)/reports/float32.json $(policy)
 
-.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record record-other ship-other ship figures attribution mutations shifts latencies history adapt peers confidence record-confidence always
+.PHONY: run test test-pi instructions setup data float qat convert evaluate gate benchmark report lint unit fuzz wheel clean help crossval record ship-other ship figures attribution mutations shifts latencies history adapt peers confidence record-confidence always
 
 run: report
 	@echo "report: $(SUMMARY) (accuracy), $(REPORT) (latency)"
@@ -144,8 +144,8 @@ crossval: $(SOURCE)
 	cd $(BUILD)/crossval && cp trial.json crossval.md sources.csv confusion.png $(CURDIR)/$(KEPT)/crossval/
 
 # How sure a network may be that holds nothing out itself (`make confidence PRESET=cell`, before its bundles), and how
-# good its recipe is on TRAIN: by the answers of networks of that recipe that never saw the image's source. It takes as long
-# as four runs. Runs with blind towers need no more than they left.
+# good its recipe is on TRAIN: by the answers of networks of that recipe that never saw the image's source. It takes as
+# long as four runs. Runs with blind towers need no more than they left.
 confidence: $(SOURCE)
 	$(PY) -m train crossval --int8 --splits TRAIN --data $(BUILD)/data/root --preset $(PRESET) $(groups_option) --seed $(SEED) \
 		--out $(BUILD)/crossval-train
@@ -160,8 +160,9 @@ attribution: $(QAT)
 	mkdir -p $(KEPT)/attribution/$(VIEW)
 	cd $(BUILD)/attribution && cp attribution.json attribution.md layers.json layers.md layers.png $(CURDIR)/$(KEPT)/attribution/$(VIEW)/
 
-# For a release. `make record-confidence` keeps what `make confidence` found, `make record SEED=n` the reports of a seed in reports/, `make ship SEED=n` its bundles in the
-# package, and `make figures` renews every figure of the README and the model card from what is kept and shipped.
+# For a release. `make record-confidence` keeps what `make confidence` found, `make record SEED=n` the reports of a seed,
+# both in reports/ (of the shipped preset) or reports/PRESET. `make ship SEED=n` keeps a seed's bundles in the package,
+# and `make figures` renews every figure of the README and the model card from what is kept and shipped.
 MODELS := edge_runtime/models
 SHIPPED_TRIAL := $(KEPT)/trials/field-taught-two-towers.json
 DATA_ROOT := $(BUILD)/data/root
@@ -174,17 +175,12 @@ record-confidence: $(CONFIDENCE)
 	if test $(PRESET) = full; then cp $(BUILD)/crossval-train/trial.json $(SHIPPED_TRIAL); fi
 
 record: $(EVALUATIONS)
-	mkdir -p $(KEPT)/test
-	cp $(BUILD)/reports/int8.json $(KEPT)/test/seed$(SEED)-int8_qat.json
-	cp $(BUILD)/reports/float32.json $(KEPT)/test/seed$(SEED)-float32.json
+	mkdir -p $(kept_of)/test
+	cp $(BUILD)/reports/int8.json $(kept_of)/test/seed$(SEED)-int8_qat.json
+	cp $(BUILD)/reports/float32.json $(kept_of)/test/seed$(SEED)-float32.json
 
-# The same of the presets `cell`, which is not in the package, and `portable`, whose int8 bundle is, as
-# `leukolite classify -m portable`: `make record-other PRESET=portable SEED=n`, `make ship-other PRESET=portable SEED=1`.
-record-other: $(EVALUATIONS)
-	mkdir -p $(KEPT)/$(PRESET)/test
-	cp $(BUILD)/reports/int8.json $(KEPT)/$(PRESET)/test/seed$(SEED)-int8_qat.json
-	cp $(BUILD)/reports/float32.json $(KEPT)/$(PRESET)/test/seed$(SEED)-float32.json
-
+# The bundles of the presets `cell`, which is not in the package, and `portable`, whose int8 bundle is, as
+# `leukolite classify -m portable`: `make ship-other PRESET=portable SEED=1`.
 ship-other: $(SUMS)
 	mkdir -p $(KEPT)/$(PRESET)/bundles
 	cp $(INT8) $(FLOAT32) $(KEPT)/$(PRESET)/bundles/
@@ -256,6 +252,7 @@ figures: $(SOURCE) latencies
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
+	$(PY) -m benchmarks figure --markdown $(KEPT)/peers-mobilenets.md --name peers-mobilenets --readme docs/peers.md
 	$(PY) -m benchmarks roofline --kept --out $(KEPT)/roofline.json --readme docs/roofline.md
 
 # How the bundles hold under other stain, light, focus, scale and sensor: minutes. More may be named: `make shifts
