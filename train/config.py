@@ -151,6 +151,15 @@ class Distillation:
         _check("teachers_weight", self.teachers_weight, 0, 1)
         _check("temperature", self.temperature, 0.1, 100)
 
+    def check_workers(self, workers: int) -> None:
+        """Raise LeukoliteError where teachers are to be asked and several workers train: one alone would hear them."""
+        if self.teachers_weight and workers > 1:
+            raise LeukoliteError(
+                expected="training on one machine, where there are teachers",
+                found=f"{workers} workers",
+                remedy="leave out --strategy multiworker, or --teachers, and choose a preset without one, as blind",
+            )
+
 
 @dataclass(frozen=True)
 class Settings:

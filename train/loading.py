@@ -14,7 +14,16 @@ from train.source import Tell
 def load_cells(
     data: str, *, settings: Settings, groups: str | None, tell: Tell, split: Split | None = None
 ) -> tuple[Cells, str]:
-    """The cells of a data root as the settings want them, and where their groups come from."""
+    """The cells of a data root as the settings want them, and where their groups come from.
+
+    Raises LeukoliteError for a split where no tower is blind to any fold.
+    """
+    if split and not settings.network.blind:
+        raise LeukoliteError(
+            expected="towers that are each blind to a fold, where there is a validation split",
+            found="towers that learn from every source cell",
+            remedy="leave --validation-split out, choose --preset blind, or judge the recipe by train crossval",
+        )
     dataset = open_training_data(data)
     return cells_of(dataset, folds=settings.network.folds, settings=settings, groups=groups, tell=tell, split=split)
 

@@ -51,12 +51,7 @@ def read_teachers(
     Raises LeukoliteError when one is no such run, has other labels, images or source cells, or is `out` itself; when
     there is none and `how` wants some; and when several workers train, of which one alone would keep the answers.
     """
-    if how.teachers_weight and workers > 1:
-        raise LeukoliteError(
-            expected="training on one machine, where there are teachers",
-            found=f"{workers} workers",
-            remedy="leave out --strategy multiworker, or --teachers, and choose a preset without one, as blind",
-        )
+    how.check_workers(workers)
     if how.teachers_weight and not directories:
         raise LeukoliteError(
             expected=f"teachers, for {how.teachers_weight:g} of the loss", found="none", remedy="give --teachers"

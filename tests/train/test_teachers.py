@@ -11,6 +11,7 @@ from edge_runtime.groups import Origin
 from edge_runtime.view import CELL, View
 from tests.train import tiny
 from train import cells, reproduce, rundir, stages, teachers
+from train.__main__ import main
 from train.config import PRESETS, Distillation
 from train.finish import describe
 from train.loading import load_cells
@@ -315,6 +316,16 @@ def test_a_preset_that_there_is_no_more_teaches_nobody(wanting, smear_root, tmp_
 def test_several_machines_train_no_teacher(wanting, own, tmp_path, refused):
     with refused("training on one machine, where there are teachers, got 2 workers"):
         read_teachers([], own, out=tmp_path, how=wanting.distillation, workers=2)
+
+
+def test_workers_are_refused_a_teacher_before_they_wait_for_each_other(tmp_path, monkeypatch, capsys):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    monkeypatch.setattr("train.commands.floats.start", None)  # where they meet
+    command = ["float", "--data", str(tmp_path), "--strategy", "multiworker", "--out", str(tmp_path / "run")]
+    assert main(command) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert "training on one machine, where there are teachers, got 2 workers" in line
 
 
 # A whole training.

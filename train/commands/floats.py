@@ -34,6 +34,8 @@ def _float(args: argparse.Namespace) -> int:
     """Train; prints where the run is and its held-out figure."""
     settings = settings_of(args)
     cluster = find_cluster(os.environ, tell=tell) if args.strategy == "multiworker" else None
+    if cluster:
+        settings.distillation.check_workers(len(cluster.addresses))  # before they wait for each other
     with hushed():
         from train.distribution import rejoining
 
