@@ -136,7 +136,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Distillation:
-    """How much of the float stage's loss is agreement with teachers, 0 to 1; the rest is agreement with the labels.
+    """How much of both stages' loss is agreement with teachers, 0 to 1; the rest is agreement with the labels.
 
     Both sides are compared after their logits were divided by `temperature` (train/lesson.py). Where no teachers are
     named, a network of the preset `teacher` is trained for it first, of the same images and seed; "" trains none.
@@ -232,9 +232,8 @@ _FULL = Settings(
     network=NetworkSettings(towers=2, blind=False),
     float_stage=StageSettings(epochs=8, learning_rate=2e-3, class_prior=2.0),
     # Fake quantisation keeps twice as much of each image for the gradient; half a batch stays below 1.5 GB. At so
-    # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md); at ten times it,
-    # fine-tuned by the labels alone, it leaves what its teacher said (docs/recipe.md#taught).
-    qat_stage=StageSettings(epochs=1, learning_rate=1e-6, batch_size=16, class_prior=2.0),
+    # low a rate the network stays as sure of itself as it was, and so the prior (docs/training.md).
+    qat_stage=StageSettings(epochs=1, learning_rate=1e-5, batch_size=16, class_prior=2.0),
     distillation=Distillation(teachers_weight=0.5, teacher="cell"),
 )
 
@@ -257,7 +256,7 @@ PRESETS = {
         _FULL,
         network=NetworkSettings(),
         float_stage=replace(_FULL.float_stage, class_prior=2.2),
-        qat_stage=replace(_FULL.qat_stage, learning_rate=1e-5, class_prior=2.2),
+        qat_stage=replace(_FULL.qat_stage, class_prior=2.2),
         distillation=Distillation(),
     ),
     # A rehearsal of every stage on a balanced sample of real images; too short for a good model.

@@ -23,7 +23,7 @@ from train.folds import Split
 from train.loading import load_cells
 from train.loop import Stage, batches, fit, forward_of, parts_of
 from train.source import Tell, is_rehearsal
-from train.teachers import ask, read_teachers
+from train.teachers import ask, read_teachers, recall
 from train.tensorboard import TensorBoardLog
 
 
@@ -185,7 +185,9 @@ def train_qat_on(
     _check_images(before, cells, run)
     keras.utils.set_random_seed(settings.seed)
     deployed = network.build_deployed(settings.network, classes=len(cells.labels))
-    rundir.load_weights(deployed, run)  # before anything in `out` gives way to what cannot be made then
+    # Before anything in `out` gives way to what cannot be made then.
+    rundir.load_weights(deployed, run)
+    lesson = recall(run, log_prior=np.log(cells.source_share), how=settings.distillation)
     start = {"starts_from_sha256": sha256((run / rundir.WEIGHTS_NAME).read_bytes())}
     if rundir.prepare(out, identity=_identity("qat", settings, cells) | start, resume=call.resume):
         return _finished(out, call.tell)
@@ -195,6 +197,7 @@ def train_qat_on(
         model=quantized,
         forward=forward_of(quantized, towers=settings.network.towers),
         step=tf.Variable(0, dtype=tf.int64, trainable=False, name="step"),
+        lesson=lesson,
         settings=settings.qat_stage,
         **_common(cells, out, settings=settings, call=call),
     )

@@ -66,17 +66,28 @@ def ask(
 
     `log_prior` float64 [classes] is what the student's loss adds to logits that have the prior taken out once.
     """
+    path = out / rundir.TEACHERS_NAME
+    if how.teachers_weight and not path.is_file():  # else the run is gone on with
+        rundir.save_arrays(path, adjusted=np.stack([_adjusted(teacher, cells) for teacher in teachers]))
+    return recall(out, log_prior=log_prior, how=how, remedy="begin anew: --no-resume")
+
+
+def recall(
+    run: Path, *, log_prior: npt.NDArray[np.float64], how: Distillation, remedy: str = "train it again"
+) -> Lesson | None:
+    """What `ask` kept in a run directory; None where it was not heard.
+
+    Raises LeukoliteError, with that remedy, when it is not there or cannot be read.
+    """
     if not how.teachers_weight:
         return None
-    path = out / rundir.TEACHERS_NAME
-    if not path.is_file():  # else the run is gone on with
-        rundir.save_arrays(path, adjusted=np.stack([_adjusted(teacher, cells) for teacher in teachers]))
+    path = run / rundir.TEACHERS_NAME
     try:
         with np.load(path) as stored:
             adjusted = stored["adjusted"]
     except UNREADABLE as error:
         raise LeukoliteError(
-            expected=f"the answers of teachers in {show(path)}", found=reason(error), remedy="begin anew: --no-resume"
+            expected=f"the answers of teachers in {show(path)}", found=reason(error), remedy=remedy
         ) from error
     softened = tf.nn.softmax((adjusted + log_prior) / how.temperature).numpy()
     counts = np.isfinite(softened).all(axis=2).sum(axis=0)  # of teachers who say something

@@ -17,9 +17,9 @@ from train.finish import describe
 from train.loading import load_cells
 from train.network import build_deployed
 from train.reproduce import compare
-from train.stages import Call, train_float
+from train.stages import Call, train_float, train_qat
 from train.stream import Stream, to_unit
-from train.teachers import ask, read_teachers
+from train.teachers import ask, read_teachers, recall
 
 ALONE = replace(
     tiny.SETTINGS,
@@ -371,6 +371,30 @@ def test_a_killed_run_goes_on_with_what_they_said(teacher, smear_root, tmp_path,
     np.savez(out / rundir.TEACHERS_NAME, adjusted=np.zeros((1, 32, 4), np.float32))
     anew = begin(monkeypatch, smear_root, out, by=[teacher]).lesson
     assert np.array_equal(first.probabilities, anew.probabilities)
+
+
+def test_fine_tuning_hears_what_they_said(student, own, smear_root, tmp_path, monkeypatch):
+    seen = []
+
+    def cut(stage):
+        seen.append(stage)
+        raise BegunError
+
+    monkeypatch.setattr(stages, "fit", cut)
+    monkeypatch.setattr(teachers, "answer", None)  # nobody is asked again
+    with pytest.raises(BegunError):
+        train_qat(str(smear_root), student, tmp_path, call=Call(tell=print))
+    kept = recall(student, log_prior=np.log(own.source_share), how=HOW)
+    assert np.array_equal(seen[0].lesson.probabilities, kept.probabilities)
+    assert (set(seen[0].lesson.weights.numpy().tolist()), seen[0].lesson.temperature) == ({0.75}, 3.0)
+
+
+def test_without_what_they_said_nothing_is_fine_tuned(student, smear_root, tmp_path, refused):
+    moved = shutil.copytree(student, tmp_path / "moved")
+    (moved / rundir.TEACHERS_NAME).unlink()
+    with refused("the answers of teachers in .*teachers.npz, got .+No such file or directory.+; train it again"):
+        train_qat(str(smear_root), moved, tmp_path / "qat", call=Call(tell=print))
+    assert not (tmp_path / "qat").exists()
 
 
 def test_other_teachers_are_another_run(student, teacher, smear_root, refused):
