@@ -150,12 +150,12 @@ def test_page_shows_what_was_measured():
         subjects.append(Subject(**{**each, "kinds": kinds}))
     found = Report(tuple(subjects), fields["provenance"])
     assert is_current(ROOT / "docs" / "refusals.md", "refusals", to_markdown(found))
-    missed = list(shortfalls(found))
-    assert all(re.fullmatch(r"(field|cell) view: held-out ECE 0\.03\d\d, above 0\.03", line) for line in missed), missed
-    # Above the bound by less than chance alone would put it there; the page says so.
-    assert all(
-        each.held_out["ece"]["after"]["by_cell"] < each.held_out["ece_if_exact"]["one_in_twenty"] for each in subjects
-    )
+    # The default model misses nothing. The portable one's error is above the bound by less than chance alone would
+    # put it there; the page says so.
+    (missed,) = shortfalls(found)
+    assert re.fullmatch(r"cell view: held-out ECE 0\.03\d\d, above 0\.03", missed)
+    portable = subjects[1].held_out
+    assert portable["ece"]["after"]["by_cell"] < portable["ece_if_exact"]["one_in_twenty"]
 
 
 def test_files_of_something_else_are_refused_before_the_work(tmp_path, refused):
