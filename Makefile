@@ -202,7 +202,7 @@ ship: $(SUMS)
 	  rm -rf $(KEPT)/run/$$stage/model
 	  cp -r $(addprefix $(BUILD)/$$stage/,run.json model) $(KEPT)/run/$$stage/
 	done
-	cp $(BUILD)/float/weights.h5 $(KEPT)/run/float/
+	cp $(addprefix $(BUILD)/float/,weights.h5 teachers.npz) $(KEPT)/run/float/
 
 # The latencies first: what comes after changes files, and a run should be of a commit.
 figures: $(SOURCE) latencies

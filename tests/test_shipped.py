@@ -233,6 +233,11 @@ def test_the_run_that_is_kept_is_whole():
     assert not second["provenance"]["dirty"]
     for run, path in ((first, SHIPPED_REFERENCE), (second, SHIPPED_MODEL)):
         assert run["provenance"]["commit"] == load_card(path).training["commit"]
+    # What fine-tuning starts from: the float run's weights, and what its teacher said.
+    weights = (REPORTS / "run" / "float" / "weights.h5").read_bytes()
+    assert second["starts_from_sha256"] == sha256(weights)
+    with np.load(REPORTS / "run" / "float" / "teachers.npz") as said:
+        assert said["adjusted"].shape == (1, first["data"]["n"], len(first["labels"]))
 
 
 def test_overhead_is_small():

@@ -7,7 +7,7 @@ model/          SavedModel of float32 [n, height, width, 3] from 0 to 1 to logit
 weights.h5      the weights as trained, the prior taken out once, for the next stage
 held_out.json   EvalReport of each TRAIN image by the tower that never saw its source (blind towers only)
 held_out_logits.npz   its logits with the prior left in, for `python -m train strength` and `compare`
-teachers.npz    of a float run with teachers, their logits (train/teachers.py)
+teachers.npz    of a float run with teachers, their logits, which fine-tuning learns from too (train/teachers.py)
 teacher         the run of its own teacher, where none was named
 ptq_logits.npz  of an int8 run, the same before the first step of fine-tuning
 history.csv, curves.png, confusion.png (held out; of a sample while it trains), tensorboard/ if asked for
