@@ -252,7 +252,6 @@ figures: $(SOURCE) latencies
 		--data $(DATA_ROOT) --out $(KEPT)/cores.json --readme docs/device.md
 	$(PY) -m benchmarks size --readme docs/device.md
 	$(PY) -m benchmarks references --readme docs/instructions.md
-	$(PY) -m benchmarks figure --markdown $(KEPT)/peers-mobilenets.md --name peers-mobilenets --readme docs/peers.md
 	$(PY) -m benchmarks roofline --kept --out $(KEPT)/roofline.json --readme docs/roofline.md
 
 # How the bundles hold under other stain, light, focus, scale and sensor: minutes. More may be named: `make shifts
@@ -286,7 +285,8 @@ adapt: $(SOURCE)
 	$(PY) -m benchmarks adapt --models $(MODELS)/leukolite-int8.tflite $(MODELS)/portable/leukolite-int8.tflite \
 		--data $(DATA_ROOT) --groups $(GROUPS) --out $(KEPT)/adapt.json --readme docs/adapt.md || test $$? -eq 1
 
-# Ours beside other engines and networks: half an hour to train the MobileNets, once, and some minutes on an idle machine.
+# Ours beside other engines and networks: half an hour and more to train the MobileNets, once, and some minutes on an
+# idle machine.
 PEERS := build/mobilenets
 peers: $(SOURCE) $(PEERS)/mobilenets.json
 	$(PY) -m benchmarks peers --saved-model $(KEPT)/run/float/model --mobilenets $(PEERS) --data $(DATA_ROOT) \
