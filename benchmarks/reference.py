@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.instructions import END_TO_END, POSTPROCESS, REPEATABLE, STAGES, BoardCounts, ModelCounts
+from benchmarks.instructions import END_TO_END, REPEATABLE, STAGES, TIMES, BoardCounts, ModelCounts
 from edge_runtime.command import DONE, FAILED, INCONCLUSIVE
 from edge_runtime.errors import LeukoliteError, show
 from edge_runtime.trial import PACKAGES
@@ -18,9 +18,6 @@ FIRST = FOLDER / "first"
 
 LIMIT = 0.01
 """The part of itself by which a count may differ from the reference: ten times what two runs differ by."""
-
-COUNTED_APART = {POSTPROCESS: 4}
-"""Of how many counts a stage is made, each of which runs differ by: the whole less three others (default: 1)."""
 
 UPDATE = "python -m benchmarks instructions --update"
 COMMIT = f"run `{UPDATE}` and commit the references with the reason"
@@ -101,7 +98,8 @@ def _changes(name: str, reference: BoardCounts, found: BoardCounts, *, sign: int
     noise = REPEATABLE * old.stages[END_TO_END].instructions
     for stage in STAGES:
         before, after = old.stages[stage].instructions, new.stages[stage].instructions
-        if sign * (after - before) > max(LIMIT * before, COUNTED_APART.get(stage, 1) * noise):
+        counts = 1 if stage in TIMES else len(TIMES)  # what is not counted itself is what all those leave
+        if sign * (after - before) > max(LIMIT * before, counts * noise):
             yield f"{found.name}: {name}, {stage}: {_step(before, after)}{_other_model(old, new)}"
 
 

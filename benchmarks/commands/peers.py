@@ -44,7 +44,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
     mobilenets = commands.add_parser(
         "mobilenets",
-        help="train MobileNets on the same task, from scratch, for `peers` (half an hour)",
+        help="train MobileNets on the same task, from scratch, for `peers` (half an hour to an hour)",
     )
     mobilenets.add_argument("--data", required=True, type=Path, metavar="DIR", help="data set: its TRAIN is learned")
     mobilenets.add_argument("--groups", type=Path, metavar="FILE.csv", help="for balanced calibration")

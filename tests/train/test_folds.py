@@ -106,16 +106,8 @@ def test_command_refuses_a_split_that_cuts_a_group_before_it_trains(cells, smear
 def test_command_refuses_a_split_where_no_tower_is_blind(smear_root, cells, write, tmp_path, capsys):
     from train.__main__ import main
 
-    command = [
-        "float",
-        "--data",
-        str(smear_root),
-        "--validation-split",
-        write(own(cells)),
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    assert main(command) == 2
+    command = ["float", "--data", str(smear_root), "--validation-split", write(own(cells))]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert "got towers that learn from every source cell; leave --validation-split out" in line
     assert not (tmp_path / "run").exists()

@@ -339,7 +339,7 @@ def test_teachers_change_what_is_learned_and_are_named(student, teacher, runs):
     assert len(run["teachers_sha256"]) == 2
 
 
-def begin(monkeypatch, root, out, *, settings=TAUGHT, by=(), **how):
+def begun(monkeypatch, train):
     """The stage of a training that ends where it would begin."""
     seen = []
 
@@ -349,8 +349,14 @@ def begin(monkeypatch, root, out, *, settings=TAUGHT, by=(), **how):
 
     monkeypatch.setattr(stages, "fit", cut)
     with pytest.raises(BegunError):
-        train_float(str(root), out, settings=settings, call=Call(tell=print, **how), teachers=by)
+        train()
     return seen[0]
+
+
+def begin(monkeypatch, root, out, *, settings=TAUGHT, by=(), **how):
+    """The same of a float training."""
+    call = Call(tell=print, **how)
+    return begun(monkeypatch, lambda: train_float(str(root), out, settings=settings, call=call, teachers=by))
 
 
 def test_without_weight_they_are_not_heard(teacher, smear_root, tmp_path, monkeypatch):
@@ -374,19 +380,12 @@ def test_a_killed_run_goes_on_with_what_they_said(teacher, smear_root, tmp_path,
 
 
 def test_fine_tuning_hears_what_they_said(student, own, smear_root, tmp_path, monkeypatch):
-    seen = []
-
-    def cut(stage):
-        seen.append(stage)
-        raise BegunError
-
-    monkeypatch.setattr(stages, "fit", cut)
     monkeypatch.setattr(teachers, "answer", None)  # nobody is asked again
-    with pytest.raises(BegunError):
-        train_qat(str(smear_root), student, tmp_path, call=Call(tell=print))
+    call = Call(tell=print)
+    lesson = begun(monkeypatch, lambda: train_qat(str(smear_root), student, tmp_path, call=call)).lesson
     kept = recall(student, log_prior=np.log(own.source_share), how=HOW)
-    assert np.array_equal(seen[0].lesson.probabilities, kept.probabilities)
-    assert (set(seen[0].lesson.weights.numpy().tolist()), seen[0].lesson.temperature) == ({0.75}, 3.0)
+    assert np.array_equal(lesson.probabilities, kept.probabilities)
+    assert (set(lesson.weights.numpy().tolist()), lesson.temperature) == ({0.75}, 3.0)
 
 
 def test_without_what_they_said_nothing_is_fine_tuned(student, smear_root, tmp_path, refused):
